@@ -1,0 +1,382 @@
+"""Reverse-mode differentiation: `backpropagate`, `backward` and `grad`.
+
+The engine alone owns the edge contract: what flows along an edge has the shape and dtype of what it flows to. Nodes
+are taken newest first from a heap of clock times, so the order is that of the recording and nothing recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from autodiff import grad_mode, writes
+from autodiff.graph import FREED, Leaf, Node, ancestors
+from autodiff.op import VARIADIC
+from autodiff.ops.conversion import cast, clone
+from autodiff.ops.shape import broadcast, sum_to
+from autodiff.tensor import Array, Tensor, wrap
+
+Tensors = Tensor | Sequence[Tensor]
+Sent = Iterable[tuple[Node, Any]]
+_ndarray = np.ndarray
+
+
+def backpropagate(
+    roots: Sequence[Node], seeds: Sequence[Any], targets: set[Node] | None, keep: bool, recorded: bool
+) -> dict[Node, Any]:
+    """The gradients of sum(seed * root) with respect to `targets`, or to every leaf if that is None.
+
+    They are arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released
+    as soon as it was used.
+    """
+    inner = None if targets is None else _above(targets, roots)
+    wanted = None if targets is None or inner is None else inner | targets
+    arrived: dict[Any, Any] = {}
+    waiting: dict[int, Any] = {}
+    nodes: dict[int, Node] = {}
+    owned: set[Any] = set()
+    heap: list[int] = []
+    add = np.add
+    plain = wanted is None and not recorded
+    sent: Sent = [(n, g) for n, g in zip(roots, seeds, strict=True) if wanted is None or n in wanted]
+    while True:
+        only: Any = None
+        for parent, g in sent:
+            if g.shape != parent.shape or g.dtype is not parent.dtype:
+                g = conform(g, parent)
+            if parent.op is None:
+                if parent in owned:
+                    total = arrived[parent]
+                    add(total, g, total)
+                else:
+                    _arrive(arrived, parent, g, owned)
+            elif only is None and not heap:
+                # In a chain nothing else waits: the next node needs no heap.
+                only, only_g = parent, g
+            elif parent is only:
+                only_g = only_g + g
+            else:
+                _wait(parent, g, waiting, nodes, heap)
+        if only is not None and not heap:
+            node, g = only, only_g
+        elif only is None and not heap:
+            return arrived
+        else:
+            if only is not None:
+                _wait(only, only_g, waiting, nodes, heap)
+            key = heappop(heap)
+            node, g = nodes.pop(key), waiting.pop(key)
+        if targets is not None and inner is not None:
+            if node in targets:
+                arrived[node] = g
+            if node not in inner:
+                sent = ()
+                continue
+        if node.time < writes.last:
+            writes.check_stale(node)
+        op = node.op
+        if node.rest is None and plain and node.y is not FREED:
+            # `_pull` unrolled for the plain pass over one or two inputs: a call costs as much as a small op.
+            y = node if node.y is None else node.y
+            p0 = node.p0
+            p1 = node.p1
+            try:
+                if op.arity == 1:
+                    params = node.params
+                    sent = ((p0, op.rule0(g, y, node.s0) if params is None else op.rule0(g, y, node.s0, **params)),)
+                elif p1 is None or op.rule1 is None:
+                    sent = ((p0, op.rule0(g, y, node.s0, node.s1)),)
+                elif p0 is None or op.rule0 is None:
+                    sent = ((p1, op.rule1(g, y, node.s0, node.s1)),)
+                else:
+                    s0 = node.s0
+                    s1 = node.s1
+                    sent = (p0, op.rule0(g, y, s0, s1)), (p1, op.rule1(g, y, s0, s1))
+            except Exception as error:
+                raise _rule_failed(node, error) from error
+        else:
+            sent = _pull(node, g, wanted, recorded)
+        if op.reads and not keep:
+            node.s0 = node.s1 = None
+            node.y = FREED
+            if node.rest is not None:
+                node.rest = node.rest[0], ()
+
+
+def _wait(node: Node, g: Any, waiting: dict[int, Any], nodes: dict[int, Node], heap: list[int]) -> None:
+    key = -node.time
+    if key in waiting:
+        waiting[key] = waiting[key] + g
+    else:
+        waiting[key] = g
+        nodes[key] = node
+        heappush(heap, key)
+
+
+def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool) -> Sent:
+    """What `node`, given the gradient `g` of its output, sends to each parent that wants a gradient."""
+    op, y, params = node.op, node.y, node.params
+    if y is None:
+        y = node
+    elif y is FREED:
+        raise RuntimeError(
+            f"trying to backward through the graph a second time: {node.name} (output shape {node.shape}) has freed "
+            f"what it saved. Pass retain_graph=True to the first backward() or grad(), or compute the loss again"
+        )
+    elif recorded:
+        y = wrap(y, node)
+    p0: Any = node.p0
+    p1: Any = node.p1
+    try:
+        if node.rest is not None:
+            return _pull_many(node, g, y, wanted, recorded)
+        if p1 is None and op.arity == 1:
+            x = wrap(node.s0, p0) if recorded and node.s0 is not p0 else node.s0
+            return ((p0, op.rule0(g, y, x) if params is None else op.rule0(g, y, x, **params)),)
+        a, b = node.s0, node.s1
+        if recorded:
+            a, b = _as_saved(a, p0), _as_saved(b, p1)
+        need0 = p0 is not None and op.rule0 is not None and (wanted is None or p0 in wanted)
+        if p1 is None or op.rule1 is None or (wanted is not None and p1 not in wanted):
+            return ((p0, op.rule0(g, y, a, b)),) if need0 else ()
+        if need0:
+            return (p0, op.rule0(g, y, a, b)), (p1, op.rule1(g, y, a, b))
+        return ((p1, op.rule1(g, y, a, b)),)
+    except Exception as error:
+        raise _rule_failed(node, error) from error
+
+
+def _rule_failed(node: Node, error: Exception) -> RuntimeError:
+    shapes = ", ".join("constant" if p is None else str(p.shape) for p in node.parents())
+    return RuntimeError(f"the derivative of {node.name} failed (inputs {shapes}; output {node.shape}): {error}")
+
+
+def _pull_many(node: Node, g: Any, y: Any, wanted: set[Node] | None, recorded: bool) -> Sent:
+    """As `_pull`, for an op with any number of inputs and perhaps one rule for all."""
+    op, params = node.op, node.params
+    parents, saved = node.rest
+    if recorded:
+        saved = [_as_saved(s, p) for s, p in zip(saved, parents, strict=True)]
+    needs = [p is not None and (wanted is None or p in wanted) for p in parents]
+    if op.joint is not None:
+        inputs = (saved,) if op.arity == VARIADIC else saved
+        grads = op.joint(g, y, *inputs, needs=needs, **params)
+        return [(p, gx) for p, gx, need in zip(parents, grads, needs, strict=True) if need and gx is not None]
+    rules = zip(parents, op.rules, needs, strict=True)
+    return [(p, rule(g, y, *saved, **params)) for p, rule, need in rules if need and rule is not None]
+
+
+def _as_saved(saved: Any, parent: Node | None) -> Any:
+    """A saved array as the Tensor it was, with its place in the graph; specs and constants as they are."""
+    return wrap(saved, parent) if parent is not None and saved is not parent else saved
+
+
+def conform(g: Any, target: Node) -> Any:
+    """`g` with the shape and dtype of the node it flows to."""
+    if len(g.shape) < len(target.shape) or any(
+        have != want and have == 1 for have, want in zip(g.shape[::-1], target.shape[::-1], strict=False)
+    ):
+        # A rule may leave to broadcasting what is equal along an axis, as that of a sum does.
+        g = broadcast.rule(g, shape=np.broadcast_shapes(g.shape, target.shape))
+    if g.shape != target.shape:
+        g = sum_to.rule(g, shape=target.shape)
+    return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)
+
+
+def _arrive(sums: dict[Any, Any], key: Any, g: Any, owned: set[Any]) -> None:
+    """Add `g` to what has come; out of place the first time, because a rule may hand the same array to two parents."""
+    if key not in sums:
+        sums[key] = g
+        return
+    sums[key] = sums[key] + g
+    if type(sums[key]) is _ndarray:
+        owned.add(key)
+
+
+def _above(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
+    """The nodes between `roots` and `targets`: those with a target among their ancestors."""
+    if not targets:
+        return set()
+    inner: set[Node] = set()
+    for node in ancestors(roots, since=min(node.time for node in targets)):
+        if any(parent in targets or parent in inner for parent in node.parents()):
+            inner.add(node)
+    return inner
+
+
+def _seeds(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], recorded: bool) -> list[Any]:
+    seeds: list[Any] = []
+    for y, g in zip(outputs, gradients, strict=True):
+        if y.node is None:
+            raise RuntimeError(
+                f"the tensor of shape {y.shape} and dtype {y.dtype} does not require grad and has no grad_fn, so "
+                f"there is nothing to differentiate; was it computed from parameters, outside no_grad()?"
+            )
+        if g is None:
+            if y.array.size != 1:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs, got shape {y.shape}; reduce it first "
+                    f"(y.sum() or y.mean()), or pass gradient= with that shape"
+                )
+            seed: Any = np.ones(y.shape, y.dtype)
+            seeds.append(wrap(seed) if recorded else seed)
+            continue
+        if not isinstance(g, Tensor) or g.shape != y.shape:
+            came = g.shape if isinstance(g, Tensor) else type(g).__name__
+            raise RuntimeError(f"expected a gradient Tensor of the output's shape {y.shape}, got {came}")
+        seeds.append(g if recorded else g.array)
+    return seeds
+
+
+def _run(
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    targets: set[Node] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> dict[Node, Any]:
+    seeds = _seeds(outputs, gradients, create_graph)
+    roots = [y.node for y in outputs if y.node is not None]
+    keep = create_graph if retain_graph is None else retain_graph
+    if not create_graph:
+        return backpropagate(roots, seeds, targets, keep, recorded=False)
+    with grad_mode.enable_grad():
+        before, grad_mode.state.in_rule = grad_mode.state.in_rule, True
+        try:
+            return backpropagate(roots, seeds, targets, keep, recorded=True)
+        finally:
+            grad_mode.state.in_rule = before
+
+
+def _sequence(value: Any) -> list[Any]:
+    return [value] if value is None or isinstance(value, Tensor) else list(value)
+
+
+def _nodes(inputs: Sequence[Tensor]) -> list[Node]:
+    nodes = []
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Tensor) or x.node is None:
+            raise RuntimeError(
+                f"input {i} does not require grad, so nothing can be differentiated with respect to it; "
+                f"create it with requires_grad=True, or call x.requires_grad_() before computing with it"
+            )
+        nodes.append(x.node)
+    return nodes
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of sum(grad_outputs * outputs) with respect to each of `inputs`, in their shapes.
+
+    With `create_graph` they can be differentiated again. An input that the outputs do not depend on is a RuntimeError
+    unless `allow_unused` (then None) or `materialize_grads` (then zeros). Nothing is accumulated into ``.grad``.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor(3.0, requires_grad=True)
+    >>> (first,) = ad.grad(x**3, x, create_graph=True)
+    >>> ad.grad(first, x)
+    (tensor(18.),)
+    """
+    ys, xs = _sequence(outputs), _sequence(inputs)
+    gradients = _sequence(grad_outputs) if grad_outputs is not None else [None] * len(ys)
+    if len(gradients) != len(ys):
+        raise RuntimeError(f"expected one of grad_outputs for each output, got {len(gradients)} for {len(ys)}")
+    nodes = _nodes(xs)
+    arrived = _run(ys, gradients, set(nodes), retain_graph, create_graph)
+    found: list[Any] = []
+    for i, (x, node) in enumerate(zip(xs, nodes, strict=True)):
+        g = arrived.get(node)
+        if g is not None:
+            found.append(g if isinstance(g, Tensor) else wrap(np.array(g)))
+        elif materialize_grads:
+            found.append(wrap(np.zeros(x.shape, x.dtype)))
+        elif allow_unused:
+            found.append(None)
+        else:
+            raise RuntimeError(
+                f"input {i} (shape {x.shape}) was not used in computing the outputs; pass allow_unused=True to get "
+                f"None for it, or materialize_grads=True to get zeros"
+            )
+    return tuple(found)
+
+
+def backward(
+    outputs: Tensors,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors | None = None,
+) -> None:
+    """Add the gradients of sum(grad_tensors * outputs) into ``.grad`` of every leaf, or only of `inputs`.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> ad.backward((x * x).sum()); x.grad
+    tensor([2., 4.])
+    """
+    ys = _sequence(outputs)
+    gradients = _sequence(grad_tensors) if grad_tensors is not None else [None] * len(ys)
+    if len(gradients) != len(ys):
+        raise RuntimeError(f"expected one gradient for each output, got {len(gradients)} for {len(ys)}")
+    targets = None
+    if inputs is not None:
+        tensors = _sequence(inputs)
+        targets = set(_nodes(tensors))
+    arrived = _run(ys, gradients, targets, retain_graph, create_graph)
+    while arrived:
+        node, g = arrived.popitem()
+        tensor = node.tensor() if isinstance(node, Leaf) else _of(node, tensors)
+        if tensor is not None:
+            _accumulate(tensor, g)
+
+
+def _of(node: Node, tensors: Sequence[Tensor]) -> Tensor:
+    return next(x for x in tensors if x.node is node)
+
+
+def _accumulate(tensor: Tensor, g: Any) -> None:
+    """Add `g` into ``tensor.grad``, which afterwards shares memory with nothing else."""
+    if isinstance(g, Tensor):
+        tensor.grad = clone(g) if tensor.grad is None else tensor.grad + g
+    elif tensor.grad is None:
+        # Three references are this frame's, the caller's and getrefcount's own: nobody else can see the array.
+        fresh = type(g) is _ndarray and g.base is None and getrefcount(g) <= 3 and g.flags.c_contiguous
+        tensor.grad = wrap(g if fresh else np.array(g, order="C"))
+    elif tensor.grad.node is not None:
+        tensor.grad = wrap(tensor.grad.array + g)
+    else:
+        array: Array = tensor.grad.array
+        np.add(array, g, out=array)
+        writes.record_write(array)
+
+
+def tensor_backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors | None = None,
+) -> None:
+    """Add the gradients of this tensor with respect to every leaf (or only `inputs`) into their ``.grad``.
+
+    `gradient`, of this tensor's shape, weights its elements; it may be left out for a single element. What the graph
+    saved is freed unless `retain_graph`. With `create_graph` the gradients keep a graph of their own: prefer `grad`,
+    since ``.grad`` then holds the graph and the graph the parameter.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> x.exp().sum().backward(); x.grad
+    tensor([2.7183, 7.3891])
+    """
+    backward([self], None if gradient is None else [gradient], retain_graph, create_graph, inputs)

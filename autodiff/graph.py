@@ -1,0 +1,102 @@
+"""The recorded graph: nodes, the logical clock, and an order that needs no recursion.
+
+Knows neither Tensor nor NumPy. A node points to its parents, never to a tensor; a leaf's node holds its tensor
+weakly, for ``.grad``. So no cycle ever forms and a graph is freed the moment its last tensor goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+from weakref import ref
+
+# One clock stamps nodes and writes: it orders backward and tells whether a saved array was overwritten.
+# `count().__next__` is one C call and atomic under the interpreter lock.
+tick = count(1).__next__
+
+
+class Freed:
+    """What stands in a node's slots once a backward pass has released what it saved."""
+
+    def __repr__(self) -> str:
+        return "<freed by an earlier backward>"
+
+
+FREED = Freed()
+
+
+class Node:
+    """One recorded operation: what was computed, from which nodes, and what its rules will read.
+
+    ``p0, p1`` are the parents of an op with one or two inputs, ``s0, s1`` what its rules read of those inputs: the
+    array, or, where no rule reads the values, the parent node itself, which has the ``shape``, ``dtype`` and ``ndim``
+    that a rule may ask for. Ops with more inputs keep both in ``rest``, as ``(parents, saved)``.
+    """
+
+    __slots__ = ("dtype", "op", "p0", "p1", "params", "rest", "s0", "s1", "shape", "time", "y")
+
+    op: Any
+    time: int
+    shape: tuple[int, ...]
+    dtype: Any
+    p0: Node | None
+    p1: Node | None
+    y: Any
+    s0: Any
+    s1: Any
+    rest: Any
+    params: dict[str, Any] | None
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def name(self) -> str:
+        return "leaf" if self.op is None else str(self.op.name)
+
+    def parents(self) -> tuple[Node | None, ...]:
+        """The nodes of the inputs, in order; None for an input that needs no gradient."""
+        if self.rest is not None:
+            return tuple(self.rest[0])
+        return (self.p0,) if self.op is not None and self.op.arity == 1 else (self.p0, self.p1)
+
+    def saved(self) -> tuple[Any, ...]:
+        """The arrays that this node keeps alive for its rules: those of its inputs, then its output."""
+        kept = self.rest[1] if self.rest is not None else (self.s0, self.s1)
+        return tuple(a for a in (*kept, self.y) if hasattr(a, "__array_interface__"))
+
+    def __repr__(self) -> str:
+        return f"<{backward_name(self.name)}>"
+
+
+class Leaf(Node):
+    """The node of a tensor that the user made and that requires grad."""
+
+    __slots__ = ("tensor",)
+
+    tensor: ref[Any]
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = ref(tensor)
+        self.op = self.p0 = self.p1 = self.y = self.s0 = self.s1 = self.rest = self.params = None
+        self.shape, self.dtype = tensor.array.shape, tensor.array.dtype
+        self.time = tick()
+
+
+def backward_name(name: str) -> str:
+    """The name PyTorch would print for the backward of an op: ``log_softmax`` gives ``LogSoftmaxBackward0``."""
+    return "AccumulateGrad" if name == "leaf" else "".join(word.title() for word in name.split("_")) + "Backward0"
+
+
+def ancestors(roots: Iterable[Node], since: int = 0) -> list[Node]:
+    """All nodes reachable from `roots` whose time is at least `since`, oldest first."""
+    found = {node for node in roots if node.time >= since}
+    stack = list(found)
+    while stack:
+        for parent in stack.pop().parents():
+            if parent is not None and parent.time >= since and parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    return sorted(found, key=lambda node: node.time)

@@ -1,0 +1,120 @@
+"""Writing into a tensor's own memory: ``add_``, ``copy_``, ``x[i] = ...``, ``x += ...``.
+
+Nothing that carries a history can be written to here: a leaf that requires grad, outside `no_grad`, and a computed
+tensor are refused. Every write is stamped, so that a graph which saved the old values says so in its backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autodiff import dtypes, grad_mode, random
+from autodiff.op import OpError, describe
+from autodiff.ops.indexing import plain_index
+from autodiff.tensor import Tensor
+from autodiff.writes import record_write
+
+
+def _refuse_history(x: Tensor, name: str, *others: Any) -> None:
+    if not grad_mode.state.enabled:
+        return
+    if x.node is not None and x.is_leaf:
+        raise RuntimeError(
+            f"{name}: a leaf tensor that requires grad is being written to, and its history would be lost; "
+            f"update parameters inside `with ad.no_grad():`"
+        )
+    if x.node is not None or any(isinstance(other, Tensor) and other.node is not None for other in others):
+        raise RuntimeError(
+            f"{name}: writing in place where gradients are recorded is not supported; compute a new tensor instead "
+            f"(x = x + y, not x += y), or write inside `with ad.no_grad():`"
+        )
+
+
+def _operand(value: Any) -> Any:
+    return value.array if isinstance(value, Tensor) else value
+
+
+def _write(x: Tensor, name: str, compute: Callable[[Any], Any], *others: Any) -> Tensor:
+    """Let `compute` fill the array of `x`."""
+    _refuse_history(x, name, *others)
+    result = dtypes.result_dtype(x.array, *(_operand(other) for other in others))
+    if not dtypes.can_cast(result, x.array.dtype):
+        raise OpError(f"{name}: a result of dtype {result} cannot be written into a tensor of dtype {x.array.dtype}")
+    try:
+        compute(x.array)
+    except ValueError as error:
+        came = ", ".join(describe(value) for value in (x, *others))
+        raise OpError(f"{name}: {error} (got {came}); the result must have the shape of what is written to") from error
+    record_write(x.array)
+    return x
+
+
+def add_(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """Add alpha * other to `x` in place."""
+    scaled = _operand(other) if alpha == 1 else _operand(other) * alpha
+    return _write(x, "add_", lambda out: np.add(out, scaled, out=out, casting="unsafe"), other)
+
+
+def sub_(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """Subtract alpha * other from `x` in place."""
+    scaled = _operand(other) if alpha == 1 else _operand(other) * alpha
+    return _write(x, "sub_", lambda out: np.subtract(out, scaled, out=out, casting="unsafe"), other)
+
+
+def mul_(x: Tensor, other: Any) -> Tensor:
+    """Multiply `x` by `other` in place."""
+    return _write(x, "mul_", lambda out: np.multiply(out, _operand(other), out=out, casting="unsafe"), other)
+
+
+def div_(x: Tensor, other: Any) -> Tensor:
+    """Divide `x`, of floating-point dtype, by `other` in place."""
+    return _write(x, "div_", lambda out: np.true_divide(out, _operand(other), out=out, casting="same_kind"), other)
+
+
+def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
+    """Write the values of `source`, which broadcasts and is converted, into `x`."""
+    _refuse_history(x, "copy_", source)
+    try:
+        np.copyto(x.array, _operand(source), casting="unsafe")
+    except ValueError as error:
+        raise OpError(f"copy_: expected values that broadcast to {x.shape}, got {describe(source)}") from error
+    record_write(x.array)
+    return x
+
+
+def fill_(x: Tensor, value: Any) -> Tensor:
+    """Write one value everywhere."""
+    return copy_(x, value)
+
+
+def zero_(x: Tensor) -> Tensor:
+    """Write 0 everywhere."""
+    return copy_(x, 0)
+
+
+def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
+    """Write numbers drawn uniformly from [a, b)."""
+    return copy_(x, (generator or random.default_generator).uniform(x.shape, x.dtype, a, b))
+
+
+def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
+    """Write numbers drawn from the normal distribution."""
+    return copy_(x, (generator or random.default_generator).normal(x.shape, x.dtype, mean, std))
+
+
+def bernoulli_(x: Tensor, p: float = 0.5, *, generator: random.Generator | None = None) -> Tensor:
+    """Write ones with probability `p`, else zeros."""
+    return copy_(x, (generator or random.default_generator).bernoulli(x.shape, p))
+
+
+def setitem(x: Tensor, index: Any, value: Any) -> None:
+    """``x[index] = value``."""
+    _refuse_history(x, "x[...] = ...", value)
+    try:
+        x.array[plain_index(index)] = _operand(value)
+    except ValueError as error:
+        raise OpError(f"x[...] = ...: {error}; x has shape {x.shape}, the value is {describe(value)}") from error
+    record_write(x.array)

@@ -1,0 +1,283 @@
+"""Arithmetic, elementwise on inputs that broadcast. At ties and kinks the gradients are PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.domain import POSITIVE, REALS, Domain, Interval, away_from
+from autodiff.recorders import elementwise
+from autodiff.tensor import Tensor
+
+NONZERO = away_from(0.0)
+
+_add = elementwise(
+    "add",
+    np.add,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g),
+    doc="The sum a + b.",
+)
+_sub = elementwise(
+    "sub",
+    np.subtract,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g),
+    doc="The difference a - b.",
+)
+mul = elementwise(
+    "mul",
+    np.multiply,
+    vjp=(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
+    saves=("b", "a"),
+    doc="The product a * b.",
+    example="ad.mul(ad.tensor([1.0, 2.0]), 3) -> tensor([3., 6.])",
+)
+_div = elementwise(
+    "div",
+    np.true_divide,
+    vjp=(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * (a / b / b)),
+    saves=("b", "a b"),
+    domain=(REALS, NONZERO),
+    result="float",
+    doc="The quotient a / b; integers give the default dtype.",
+)
+_pow = elementwise(
+    "pow",
+    np.power,
+    vjp=(
+        lambda g, y, a, b: g * np.where(b == 0, 0.0, b * np.power(np.where(b == 0, 1.0, a), b - 1)),
+        lambda g, y, a, b: g * np.where((a == 0) & (b >= 0), 0.0, y * np.log(np.where(a == 0, 1.0, a))),
+    ),
+    saves=("a b", "y a b"),
+    domain=(Domain(0.2, 4.0), Interval(-3, 3)),
+    doc="The power a ** b of tensors; at a = b = 0 the gradient of both is 0.",
+)
+_pow_number = elementwise(
+    "pow_number",
+    lambda x, exponent: x**exponent,
+    vjp=lambda g, y, x, exponent: g * (exponent * x ** (exponent - 1)) if exponent else np.zeros(g.shape, g.dtype),
+    saves="x",
+    domain=NONZERO,
+    doc="The power x ** exponent with a Python number as exponent.",
+)
+neg = elementwise(
+    "neg",
+    np.negative,
+    vjp=lambda g, y, x: -g,
+    doc="The negative -x.",
+    example="ad.neg(ad.tensor([1.0, -2.0])) -> tensor([-1.,  2.])",
+)
+abs = elementwise(
+    "abs",
+    np.absolute,
+    vjp=lambda g, y, x: g * np.sign(x),
+    saves="x",
+    domain=away_from(0.0),
+    analytic=False,
+    doc="The absolute value |x|; its gradient at 0 is 0.",
+    example="ad.abs(ad.tensor([1.0, -2.0])) -> tensor([1., 2.])",
+)
+sign = elementwise(
+    "sign",
+    np.sign,
+    vjp=lambda g, y, x: np.zeros(g.shape, g.dtype),
+    domain=away_from(0.0),
+    analytic=False,
+    doc="The sign -1, 0 or 1; its gradient is 0.",
+    example="ad.sign(ad.tensor([3.0, 0.0, -2.0])) -> tensor([ 1.,  0., -1.])",
+)
+square = elementwise(
+    "square",
+    np.square,
+    vjp=lambda g, y, x: g * (2 * x),
+    saves="x",
+    doc="The square x².",
+    example="ad.square(ad.tensor([1.0, -3.0])) -> tensor([1., 9.])",
+)
+sqrt = elementwise(
+    "sqrt",
+    np.sqrt,
+    vjp=lambda g, y, x: g / (2 * y),
+    saves="y",
+    domain=POSITIVE,
+    result="float",
+    doc="The square root; its gradient at 0 is infinite.",
+    example="ad.sqrt(ad.tensor([4.0, 9.0])) -> tensor([2., 3.])",
+)
+rsqrt = elementwise(
+    "rsqrt",
+    lambda x: 1 / np.sqrt(x),
+    vjp=lambda g, y, x: -0.5 * g * (y * y * y),
+    saves="y",
+    domain=POSITIVE,
+    result="float",
+    doc="The reciprocal of the square root.",
+    example="ad.rsqrt(ad.tensor([4.0])) -> tensor([0.5000])",
+)
+reciprocal = elementwise(
+    "reciprocal",
+    lambda x: 1 / x,
+    vjp=lambda g, y, x: -g * (y * y),
+    saves="y",
+    domain=NONZERO,
+    result="float",
+    numpy=np.reciprocal,
+    doc="The reciprocal 1 / x.",
+    example="ad.reciprocal(ad.tensor([4.0])) -> tensor([0.2500])",
+)
+maximum = elementwise(
+    "maximum",
+    np.maximum,
+    vjp=(
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a > b, g, 0.0)),
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a < b, g, 0.0)),
+    ),
+    saves="a b",
+    analytic=False,
+    doc="The larger of a and b; at a tie each gets half of the gradient.",
+    example="ad.maximum(ad.tensor([1.0, 5.0]), ad.tensor([3.0, 2.0])) -> tensor([3., 5.])",
+)
+minimum = elementwise(
+    "minimum",
+    np.minimum,
+    vjp=(
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a < b, g, 0.0)),
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a > b, g, 0.0)),
+    ),
+    saves="a b",
+    analytic=False,
+    doc="The smaller of a and b; at a tie each gets half of the gradient.",
+    example="ad.minimum(ad.tensor([1.0, 5.0]), ad.tensor([3.0, 2.0])) -> tensor([1., 2.])",
+)
+_clamp = elementwise(
+    "clamp",
+    lambda x, low, high: np.clip(x, low, high),
+    vjp=lambda g, y, x, low, high: np.where((x >= low) & (x <= high), g, 0.0),
+    saves="x",
+    domain=away_from(-1.0, 1.0, low=-5, high=5),
+    analytic=False,
+    doc="The values limited to [low, high]; at a limit the gradient passes.",
+)
+
+
+def _zero_gradient(name: str, kernel: Any, doc: str, example: str) -> Any:
+    return elementwise(
+        name,
+        kernel,
+        vjp=lambda g, y, x: np.zeros(g.shape, g.dtype),
+        domain=away_from(*range(-5, 6), *(i + 0.5 for i in range(-5, 5)), low=-5, high=5),
+        analytic=False,
+        doc=f"{doc}; its gradient is 0.",
+        example=example,
+    )
+
+
+floor = _zero_gradient("floor", np.floor, "The largest whole number not above x", "ad.floor(ad.tensor([1.7])) -> tensor([1.])")
+ceil = _zero_gradient("ceil", np.ceil, "The smallest whole number not below x", "ad.ceil(ad.tensor([1.2])) -> tensor([2.])")
+round = _zero_gradient("round", np.rint, "The nearest whole number, halves to even", "ad.round(ad.tensor([1.7])) -> tensor([2.])")
+trunc = _zero_gradient("trunc", np.trunc, "x without its fraction", "ad.trunc(ad.tensor([-1.7])) -> tensor([-1.])")
+remainder = elementwise(
+    "remainder",
+    np.remainder,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor(a / b)),
+    saves=("", "a b"),
+    domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
+    analytic=False,
+    doc="The remainder of a / b with the sign of b.",
+    example="ad.remainder(ad.tensor([-3.0, 5.0]), 2) -> tensor([1., 1.])",
+)
+fmod = elementwise(
+    "fmod",
+    np.fmod,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b)),
+    saves=("", "a b"),
+    domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
+    analytic=False,
+    doc="The remainder of a / b with the sign of a.",
+    example="ad.fmod(ad.tensor([-3.0, 5.0]), 2) -> tensor([-1.,  1.])",
+)
+
+
+def add(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """The sum x + alpha * other, of shapes that broadcast.
+
+    >>> import autodiff as ad
+    >>> ad.add(ad.tensor([1.0, 2.0]), ad.tensor([[10.0], [20.0]]))
+    tensor([[11., 12.],
+            [21., 22.]])
+    """
+    return _add(x, other if alpha == 1 else mul(other, alpha))
+
+
+def sub(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """The difference x - alpha * other, of shapes that broadcast.
+
+    >>> import autodiff as ad
+    >>> ad.sub(ad.tensor([1.0, 2.0]), 0.5)
+    tensor([0.5000, 1.5000])
+    """
+    return _sub(x, other if alpha == 1 else mul(other, alpha))
+
+
+def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """The quotient x / other; `rounding_mode` "floor" or "trunc" rounds it and keeps integers.
+
+    >>> import autodiff as ad
+    >>> ad.div(ad.tensor([-3, 5]), 2, rounding_mode="trunc")
+    tensor([-1,  2])
+    """
+    if rounding_mode is None:
+        return _div(x, other)
+    if rounding_mode == "floor":
+        return floor_divide(x, other)
+    if rounding_mode == "trunc":
+        quotient = trunc(_div(x, other))
+        integer = all_integer(x, other)
+        return quotient.long() if integer else quotient
+    raise ValueError(f'div: expected rounding_mode None, "floor" or "trunc", got {rounding_mode!r}')
+
+
+def all_integer(*values: Any) -> bool:
+    """Whether every tensor or number is of an integer (or bool) kind."""
+    return all((v.array.dtype.kind in "iub") if isinstance(v, Tensor) else isinstance(v, int) for v in values)
+
+
+floor_divide = elementwise(
+    "floor_divide",
+    np.floor_divide,
+    vjp=(lambda g, y, a, b: np.zeros(g.shape, g.dtype), lambda g, y, a, b: np.zeros(g.shape, g.dtype)),
+    domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
+    analytic=False,
+    doc="The quotient a / b rounded down; its gradient is 0.",
+    example="ad.floor_divide(ad.tensor([-3, 5]), 2) -> tensor([-2,  2])",
+)
+
+
+def pow(x: Any, exponent: Any) -> Tensor:
+    """The power x ** exponent; either may be a number.
+
+    >>> import autodiff as ad
+    >>> ad.pow(ad.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    if type(exponent) in (int, float) and isinstance(x, Tensor) and (x.array.dtype.kind == "f" or type(exponent) is int):
+        return _pow_number(x, exponent=exponent)
+    return _pow(x, exponent)
+
+
+def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """The values limited to [min, max], numbers or tensors; either may be None.
+
+    >>> import autodiff as ad
+    >>> ad.clamp(ad.tensor([-2.0, 0.5, 3.0]), -1, 1)
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: expected min, max or both, got neither")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        low = x if min is None else maximum(x, min)
+        return low if max is None else minimum(low, max)
+    return _clamp(x, low=-np.inf if min is None else min, high=np.inf if max is None else max)
+
+
+clip = clamp

@@ -1,0 +1,118 @@
+"""Copies and dtype conversions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff import dtypes
+from autodiff.recorders import multilinear
+from autodiff.tensor import Tensor, check_device, wrap
+
+# numpy.astype is a function since NumPy 2.1, and what it lacks is dispatch; hence the kernel.
+_cast = multilinear(
+    "to",
+    lambda x, dtype: x.astype(dtype),
+    vjp=lambda g, y, x, dtype: g,
+    doc="The values converted to another dtype.",
+)
+cast = _cast
+
+
+def _copy(x: Any) -> Any:
+    return np.array(x, order="C")
+
+
+clone = multilinear(
+    "clone",
+    _copy,
+    vjp=lambda g, y, x: g,
+    doc="A copy with memory of its own, through which gradients flow.",
+    example="ad.clone(ad.tensor([1.0, 2.0])) -> tensor([1., 2.])",
+    numpy=np.copy,
+)
+
+
+def astype(x: Tensor, dtype: Any) -> Tensor:
+    """The tensor with another dtype, itself if it has that dtype already; integer results carry no gradient.
+
+    >>> import autodiff as ad
+    >>> astype(ad.tensor([1.7]), ad.int64)
+    tensor([1])
+    """
+    wanted = dtypes.as_dtype(dtype)
+    if x.array.dtype is wanted:
+        return x
+    if wanted.kind != "f":
+        return wrap(x.array.astype(wanted))
+    return cast(x, dtype=wanted)
+
+
+def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **options: Any) -> Tensor:
+    """``x.to(dtype)``, ``x.to("cpu")``, ``x.to(other)``: the tensor with another dtype; devices other than the CPU raise.
+
+    >>> import autodiff as ad
+    >>> ad.tensor([1, 2]).to(ad.float32)
+    tensor([1., 2.])
+    """
+    unknown = set(options) - {"non_blocking", "memory_format"}
+    if unknown:
+        raise TypeError(f"to() got unexpected arguments {sorted(unknown)}; expected dtype, device, copy")
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype = arg.dtype
+        elif arg is None or isinstance(arg, bool):
+            continue
+        elif isinstance(arg, str) and arg.split(":")[0] in ("cpu", "cuda", "mps", "xpu", "meta"):
+            device = arg
+        else:
+            dtype = arg
+    check_device(device)
+    out = x if dtype is None else astype(x, dtype)
+    return clone(out) if copy and out is x else out
+
+
+def type_as(x: Tensor, other: Tensor) -> Tensor:
+    """The tensor with the dtype of `other`."""
+    return astype(x, other.dtype)
+
+
+def float(x: Tensor) -> Tensor:
+    """The tensor as float32."""
+    return astype(x, dtypes.float32)
+
+
+def double(x: Tensor) -> Tensor:
+    """The tensor as float64."""
+    return astype(x, dtypes.float64)
+
+
+def half(x: Tensor) -> Tensor:
+    """The tensor as float16."""
+    return astype(x, dtypes.float16)
+
+
+def int(x: Tensor) -> Tensor:
+    """The tensor as int32, truncated towards zero."""
+    return astype(x, dtypes.int32)
+
+
+def long(x: Tensor) -> Tensor:
+    """The tensor as int64, truncated towards zero."""
+    return astype(x, dtypes.int64)
+
+
+def bool_(x: Tensor) -> Tensor:
+    """The tensor as bool: whether each element is not zero."""
+    return astype(x, dtypes.bool_)
+
+
+def cpu(x: Tensor) -> Tensor:
+    """The tensor itself, which lives on the CPU."""
+    return x
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """The tensor itself if its memory is in row-major order, else such a copy."""
+    return x if x.array.flags.c_contiguous else clone(x)

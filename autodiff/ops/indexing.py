@@ -1,0 +1,143 @@
+"""Reading by index, and the scatter that is its derivative: each of the pair is the other's rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.ops.shape import positive_axis
+from autodiff.recorders import multilinear
+from autodiff.tensor import Array, Tensor
+
+Shape = tuple[int, ...]
+
+
+def _names_each_place_once(index: Any) -> bool:
+    """True for slices, integers and masks; integer arrays may name a place twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(not isinstance(part, np.ndarray) or part.dtype.kind == "b" for part in parts)
+
+
+def _unget_kernel(g: Array, index: Any, shape: Shape) -> Array:
+    """Zeros of `shape` into which `g` is added at `index`; places named twice receive the sum."""
+    out = np.zeros(shape, g.dtype)
+    if _names_each_place_once(index):
+        out[index] = g
+    else:
+        np.add.at(out, index, g)
+    return out
+
+
+_get = multilinear(
+    "getitem",
+    lambda x, index: x[index],
+    vjp=lambda g, y, x, index: unget.rule(g, index=index, shape=x.shape),
+    doc="The elements at an index; a view for slices and integers, a copy for arrays and masks.",
+)
+unget = multilinear(
+    "unget",
+    _unget_kernel,
+    vjp=lambda g, y, x, index, shape: _get.rule(g, index=index),
+    doc="Zeros into which the elements are added at an index.",
+)
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, Tensor):
+        # A copy: what the user does to the index later must not change where the gradient goes.
+        return part.array.copy() if part.array.ndim else part.array.item()
+    return np.asarray(part) if isinstance(part, list) else part
+
+
+def plain_index(index: Any) -> Any:
+    """The index with arrays for the tensors and lists in it."""
+    return tuple(_plain(part) for part in index) if isinstance(index, tuple) else _plain(index)
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """``x[index]`` for integers, slices, None, ..., integer arrays, masks and mixtures of them.
+
+    >>> import autodiff as ad
+    >>> ad.tensor([[1, 2], [3, 4]])[:, 1]
+    tensor([2, 4])
+    """
+    return _get(x, index=plain_index(index))
+
+
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    """The slice at one index along `dim`, which goes away.
+
+    >>> import autodiff as ad
+    >>> ad.select(ad.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
+    return _get(x, index=(slice(None),) * positive_axis(dim, x.ndim) + (index,))
+
+
+def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """`length` entries from `start` along `dim`.
+
+    >>> import autodiff as ad
+    >>> ad.narrow(ad.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    return _get(x, index=(slice(None),) * positive_axis(dim, x.ndim) + (slice(start, start + length),))
+
+
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The entries along `dim` that the 1-d integer tensor `index` names.
+
+    >>> import autodiff as ad
+    >>> ad.index_select(ad.tensor([10, 20, 30]), 0, ad.tensor([2, 0]))
+    tensor([30, 10])
+    """
+    return _get(x, index=(slice(None),) * positive_axis(dim, x.ndim) + (_plain(index),))
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on: one entry along `dim` for each place of `index`.
+
+    `index` has as many dimensions as `x`, and is no longer than `x` in the others.
+
+    >>> import autodiff as ad
+    >>> ad.gather(ad.tensor([[1, 2], [3, 4]]), 1, ad.tensor([[1], [0]]))
+    tensor([[2],
+            [3]])
+    """
+    return _get(x, index=_places(x, dim, index))
+
+
+def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """`gather` with shapes that broadcast; over the flattened tensor without `dim`.
+
+    >>> import autodiff as ad
+    >>> ad.take_along_dim(ad.tensor([[1, 2], [3, 4]]), ad.tensor([[1], [0]]), 1)
+    tensor([[2],
+            [3]])
+    """
+    if dim is None:
+        return _get(x.reshape(-1), index=_plain(indices.reshape(-1)))
+    if not x.ndim:
+        return x
+    axis = positive_axis(dim, x.ndim)
+    shape = list(np.broadcast_shapes((*x.shape[:axis], 1, *x.shape[axis + 1 :]), indices.shape))
+    return gather(x.broadcast_to((*shape[:axis], x.shape[axis], *shape[axis + 1 :])), dim, indices.broadcast_to(shape))
+
+
+def _places(x: Tensor, dim: int, index: Tensor) -> tuple[Array, ...]:
+    axis = positive_axis(dim, x.ndim)
+    at = index.array
+    if at.dtype.kind not in "iu":
+        raise TypeError(f"gather: expected an integer index, got {at.dtype}; convert it with index.long()")
+    if at.ndim != x.ndim:
+        raise RuntimeError(f"gather: expected an index of {x.ndim} dimensions like the input, got shape {at.shape}")
+    if at.size and (at.min() < 0 or at.max() >= x.shape[axis]):
+        raise IndexError(
+            f"gather: expected indices from 0 to {x.shape[axis] - 1} along dim {dim} of shape {x.shape}, "
+            f"got {at.min()} to {at.max()}"
+        )
+    places = list(np.ix_(*(np.arange(n) for n in at.shape))) if at.ndim else []
+    if places:
+        places[axis] = at.copy()
+    return tuple(places)

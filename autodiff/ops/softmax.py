@@ -1,0 +1,69 @@
+"""Softmax and its logarithm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.domain import Interval
+from autodiff.ops.conversion import astype
+from autodiff.ops.shape import positive_axis
+from autodiff.recorders import operation
+from autodiff.tensor import Tensor
+
+LOGITS = Interval(-10, 10)
+
+
+def softmax_kernel(x: Any, axis: int) -> Any:
+    y = np.exp(x - x.max(axis=axis, keepdims=True))
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+def log_softmax_kernel(x: Any, axis: int) -> Any:
+    y = x - x.max(axis=axis, keepdims=True)
+    y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
+    return y
+
+
+_softmax = operation(
+    "softmax",
+    softmax_kernel,
+    vjp=lambda g, y, x, axis: y * (g - np.sum(g * y, axis=axis, keepdims=True)),
+    saves="y",
+    domain=LOGITS,
+    analytic=False,
+    doc="exp(x) / Σ exp(x) along an axis.",
+)
+_log_softmax = operation(
+    "log_softmax",
+    log_softmax_kernel,
+    vjp=lambda g, y, x, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),
+    saves="y",
+    domain=LOGITS,
+    analytic=False,
+    doc="x - log Σ exp(x) along an axis.",
+)
+
+
+def softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """exp(x) / Σ exp(x) along `dim`, without overflow; `dtype` converts first.
+
+    >>> import autodiff as ad
+    >>> ad.softmax(ad.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    x = x if dtype is None else astype(x, dtype)
+    return _softmax(x, axis=positive_axis(dim, x.ndim)) if x.ndim else _softmax(x.reshape(1), axis=0).reshape(())
+
+
+def log_softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """The logarithm of `softmax`, exact where that underflows.
+
+    >>> import autodiff as ad
+    >>> ad.log_softmax(ad.tensor([0.0, 1000.0]), dim=0)
+    tensor([-1000.,     0.])
+    """
+    x = x if dtype is None else astype(x, dtype)
+    return _log_softmax(x, axis=positive_axis(dim, x.ndim)) if x.ndim else _log_softmax(x.reshape(1), axis=0).reshape(())

@@ -1,0 +1,231 @@
+"""The recorders, one an arity, and the constructors by which ops are declared.
+
+A recorder runs the kernel and, if an input requires grad, adds a node. The cost of this code is the engine's
+overhead per op: a recorder per arity with slots on the node, no validation on the success path (NumPy raises, then the
+error is explained), and the thread's grad mode read only while some thread has switched recording off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff import dtypes, grad_mode
+from autodiff.graph import Node, tick
+from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, explain, not_a_tensor
+from autodiff.tensor import Tensor, wrap
+
+Kernel = Callable[..., Any]
+Vjp = Rule | Sequence[Rule | None] | None
+
+_new_tensor: Callable[[type[Tensor]], Tensor] = object.__new__
+_state = grad_mode.state
+_ndarray = np.ndarray
+
+
+def _unary(op: Op) -> Callable[..., Tensor]:
+    """Recorder of an op with one input and keyword params."""
+    kernel = op.kernel
+    keep_x, keep_y = op.keeps([True])
+    to_float, differentiable = op.result == "float", op.differentiable
+
+    def record(x: Tensor, **params: Any) -> Tensor:
+        try:
+            array = x.array
+        except AttributeError:
+            raise not_a_tensor(op, x) from None
+        if to_float and array.dtype.kind in "iub":
+            array = array.astype(dtypes.get_default_dtype())
+        try:
+            y = kernel(array, **params)
+        except Exception as error:
+            raise explain(op, error, [x], params) from error
+        if type(y) is not _ndarray:
+            y = np.asarray(y)
+        parent = x.node
+        if parent is None or not differentiable or (grad_mode.disabled and not _state.enabled):
+            return wrap(y)
+        node = Node()
+        node.op = op
+        node.time = tick()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.p0 = parent
+        node.s0 = array if keep_x else parent
+        node.y = y if keep_y else None
+        node.p1 = node.s1 = node.rest = None
+        node.params = params or None
+        out = _new_tensor(Tensor)
+        out.array = y
+        out.node = node
+        out.grad = None
+        return out
+
+    return record
+
+
+def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
+    """The arrays, or Python numbers, that an elementwise kernel computes on, in PyTorch's common dtype."""
+    values = [_value(op, x) for x in inputs]
+    if op.result == "strict":
+        raise OpError("expected inputs of the same dtype; convert one of them with x.to(dtype)")
+    common = dtypes.result_dtype(*values)
+    if op.result == "float" and common.kind in "iub":
+        common = dtypes.get_default_dtype()
+    if common.kind == "c" and not any(isinstance(x, _ndarray) and x.dtype.kind == "c" for x in values):
+        raise TypeError(f"{op.name}: complex numbers are outside what this engine does; got {inputs!r:.80}")
+    # A Python number stays one: NumPy gives it the dtype of the array beside it.
+    return [x.astype(common, copy=False) if isinstance(x, _ndarray) else x for x in values]
+
+
+def _value(op: Op, x: Any) -> Any:
+    if isinstance(x, Tensor):
+        return x.array
+    if isinstance(x, np.generic):
+        return x.item()
+    if isinstance(x, _ndarray | int | float | complex):
+        return x
+    raise not_a_tensor(op, x)
+
+
+def _binary(op: Op) -> Callable[..., Tensor]:
+    """Recorder of an elementwise op with two inputs, each a Tensor, an array or a Python number."""
+    kernel = op.kernel
+    differentiable = op.differentiable
+    # Indexed by which of the inputs need a gradient: bit 0 for a, bit 1 for b.
+    keeps = [op.keeps([bool(need & 1), bool(need & 2)]) for need in range(4)]
+    to_float = op.result == "float"
+
+    def record(a: Any, b: Any) -> Tensor:
+        na = nb = None
+        try:
+            if type(a) is Tensor and type(b) is Tensor:
+                xa = a.array
+                xb = b.array
+                na = a.node
+                nb = b.node
+                dtype = xa.dtype
+                if dtype is not xb.dtype or (to_float and dtype.kind in "iub"):
+                    xa, xb = _operands(op, (xa, xb))
+            else:
+                xa, xb, na, nb = _mixed(op, a, b)
+            y = kernel(xa, xb)
+        except Exception as error:
+            raise explain(op, error, [a, b]) from error
+        if type(y) is not _ndarray:
+            y = np.asarray(y)
+        out = _new_tensor(Tensor)
+        out.array = y
+        out.grad = None
+        need = (na is not None) + 2 * (nb is not None)
+        if not need or not differentiable or (grad_mode.disabled and not _state.enabled):
+            out.node = None
+            return out
+        keep_a, keep_b, keep_y = keeps[need]
+        out.node = node = Node()
+        node.op = op
+        node.time = tick()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.p0 = na
+        node.p1 = nb
+        node.s0 = xa if keep_a else na
+        node.s1 = xb if keep_b else nb
+        node.y = y if keep_y else None
+        node.rest = node.params = None
+        return out
+
+    return record
+
+
+def _mixed(op: Op, a: Any, b: Any) -> tuple[Any, Any, Node | None, Node | None]:
+    """The kernel's operands and the nodes of inputs that are not both exactly Tensors."""
+    xa, na = (a.array, a.node) if isinstance(a, Tensor) else (a, None)
+    xb, nb = (b.array, b.node) if isinstance(b, Tensor) else (b, None)
+    # The plain case is a floating-point tensor with a Python float: NumPy keeps the tensor's dtype by itself.
+    array, number = (xa, xb) if type(xa) is _ndarray else (xb, xa)
+    if type(number) is not float or type(array) is not _ndarray or array.dtype.kind != "f":
+        xa, xb = _operands(op, (xa, xb))
+    return xa, xb, na, nb
+
+
+class Spec:
+    """What a rule may know of an input that it does not read and that needs no gradient."""
+
+    __slots__ = ("dtype", "ndim", "shape")
+
+    def __init__(self, value: Any) -> None:
+        self.shape, self.ndim, self.dtype = np.shape(value), np.ndim(value), getattr(value, "dtype", None)
+
+
+def _nary(op: Op) -> Callable[..., Tensor]:
+    """Recorder of an op with any inputs (None for one that is absent) and keyword params."""
+    kernel = op.kernel
+    differentiable = op.differentiable
+    variadic = op.arity == VARIADIC
+    known: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+    elementwise = op.kind == "elementwise"
+
+    def record(*inputs: Any, **params: Any) -> Tensor:
+        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        try:
+            if elementwise:
+                arrays = _operands(op, arrays)
+            y = kernel(*arrays, **params)
+        except Exception as error:
+            raise explain(op, error, inputs, params) from error
+        if type(y) is not _ndarray:
+            y = np.asarray(y)
+        parents = tuple([x.node if isinstance(x, Tensor) else None for x in inputs])
+        needs = tuple([parent is not None for parent in parents])
+        if True not in needs or not differentiable or (grad_mode.disabled and not _state.enabled):
+            return wrap(y)
+        keeps = known.get(needs)
+        if keeps is None:
+            keeps = op.keeps(needs)
+            known[needs] = keeps = (*(keeps[:1] * len(inputs)), keeps[-1]) if variadic else keeps
+        node = Node()
+        node.op = op
+        node.time = tick()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.p0 = node.p1 = node.s0 = node.s1 = None
+        node.rest = parents, tuple([
+            x if keep else p or (None if x is None else Spec(x))
+            for x, keep, p in zip(arrays, keeps, parents, strict=False)
+        ])  # fmt: skip
+        node.y = y if keeps[-1] else None
+        node.params = params
+        return wrap(y, node)
+
+    return record
+
+
+def _rules(vjp: Vjp) -> tuple[Rule | None, ...]:
+    return (vjp,) if callable(vjp) else tuple(vjp or ())
+
+
+def elementwise(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, **declaration: Any) -> Recorder:
+    """Declare an op that works entry by entry on inputs that broadcast, with PyTorch's dtype promotion."""
+    rules = _rules(vjp)
+    arity = arity or len(rules)
+    make = _unary if arity == 1 else _binary if arity == 2 else _nary
+    return declare(name, kernel, make, kind="elementwise", arity=arity, rules=rules, **declaration)
+
+
+def multilinear(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, **declaration: Any) -> Recorder:
+    """Declare an op that is linear in each input: it is its own tangent rule, and exact on small integers."""
+    rules = _rules(vjp)
+    arity = arity or len(rules)
+    make = _unary if arity == 1 else _binary if arity == 2 else _nary
+    return declare(name, kernel, make, kind="multilinear", arity=arity, rules=rules, **declaration)
+
+
+def operation(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, **declaration: Any) -> Recorder:
+    """Declare an op of any other form; `joint=` is one rule for all inputs, where they share work."""
+    rules = _rules(vjp)
+    arity = arity or len(rules)
+    make = _unary if arity == 1 else _nary
+    return declare(name, kernel, make, kind="other", arity=arity, rules=rules, **declaration)

@@ -1,0 +1,270 @@
+"""`Tensor`: a thin handle on an array and, if it requires grad, on its node in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff import dtypes
+from autodiff._signatures import TensorMethods
+from autodiff.grad_mode import state
+from autodiff.graph import Leaf, Node, backward_name
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Array = np.ndarray[Any, Any]
+_new = object.__new__
+
+
+class Tensor(TensorMethods):
+    """An n-dimensional array that records what is done with it.
+
+    ``array`` is the NumPy array, ``grad`` the gradient that `backward` accumulated (None before). Make tensors with
+    `tensor`, `zeros`, `randn` and their kin. Operations, and all that the op table declares, are methods.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "array", "grad", "node")
+
+    array: Array
+    node: Node | None
+    grad: Tensor | None
+
+    def __init__(self, *data: Any) -> None:
+        sizes = len(data) != 1 or type(data[0]) is int
+        dtype = dtypes.get_default_dtype()
+        self.array = np.zeros(data, dtype) if sizes and data else np.array(data[0] if data else [], dtype)
+        self.node = self.grad = None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded; may be set on a leaf of floating-point dtype."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Record operations on this leaf from now on, or no longer; returns the tensor itself.
+
+        RuntimeError for a dtype that carries no gradient, and for turning it off on a computed tensor.
+        """
+        if requires_grad and self.node is None:
+            if self.array.dtype.kind != "f":
+                raise RuntimeError(
+                    f"only tensors of floating-point dtype can require gradients, got {self.array.dtype}; "
+                    f"convert first, for example x.float()"
+                )
+            self.node = Leaf(self)
+        elif not requires_grad and self.node is not None:
+            if not self.is_leaf:
+                raise RuntimeError(
+                    "requires_grad can be switched off on leaf tensors only; this one was computed by "
+                    f"{self.node.name}. Use x.detach() for a tensor that is cut off from the graph"
+                )
+            self.node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this tensor, or nothing is recorded for it."""
+        return self.node is None or self.node.op is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed this tensor; None for a leaf."""
+        return None if self.is_leaf else self.node
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without its history; assigning replaces the memory and keeps the tensor."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"x.data expects a Tensor, got {type(value).__name__}; wrap it with ad.tensor(...)")
+        self.array = value.array
+        if isinstance(self.node, Leaf):
+            self.node.shape, self.node.dtype = value.array.shape, value.array.dtype
+
+    def detach(self) -> Tensor:
+        """The same memory, cut off from the graph."""
+        return wrap(self.array)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    def element_size(self) -> int:
+        """The bytes of one element."""
+        return self.array.itemsize
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or its length along `dim`."""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    def stride(self) -> tuple[int, ...]:
+        """The steps, in elements, from one entry to the next along each dimension."""
+        return tuple(step // self.array.itemsize for step in self.array.strides)
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in memory in row-major order without gaps."""
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a floating-point one, which alone can carry gradients."""
+        return self.array.dtype.kind == "f"
+
+    def numpy(self) -> Array:
+        """The tensor's own array, sharing memory; RuntimeError if it requires grad."""
+        if self.node is not None:
+            raise RuntimeError(
+                "numpy() on a tensor that requires grad would lose the gradient; use x.detach().numpy(), "
+                "or NumPy's functions on the tensor itself, which are recorded"
+            )
+        _refuse_in_rule("numpy()")
+        return self.array
+
+    def item(self) -> Any:
+        """The only element as a Python number; RuntimeError if there is not exactly one."""
+        _refuse_in_rule("item()")
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"a tensor with {self.array.size} elements (shape {self.array.shape}) cannot be converted to a "
+                f"number; expected exactly one element: reduce it first, for example x.sum() or x.mean()"
+            )
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists, or a number for a 0-d tensor."""
+        return self.array.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        value = self.item()
+        if isinstance(value, float):
+            raise TypeError("only integer tensors of a single element can be used as an index")
+        return int(value)
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"the truth value of a tensor with {self.array.size} elements is ambiguous; use x.any() or x.all()"
+            )
+        return bool(self.array)
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor; use x.item()")
+        return (self[i] for i in range(len(self.array)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        from autodiff.formatting import format_tensor
+
+        leaf = self.is_leaf
+        return format_tensor(
+            self.array,
+            default_dtype=dtypes.get_default_dtype(),
+            requires_grad=self.requires_grad and leaf,
+            grad_fn=None if self.node is None or leaf else backward_name(self.node.name),
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array.item(), spec) if spec and not self.array.ndim else format(str(self), spec)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "only leaf tensors can be deep-copied, because a copy of a computed tensor would have no history; "
+                "use x.detach().clone()"
+            )
+        copy = memo[id(self)] = _restore(type(self), self.array.copy(), self.requires_grad)
+        if self.grad is not None:
+            copy.grad = wrap(self.grad.array.copy())
+        return copy
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be pickled; use x.detach()")
+        return _restore, (type(self), self.array, self.requires_grad)
+
+
+def wrap(array: Array, node: Node | None = None) -> Tensor:
+    """A tensor on `array` itself; the engine's own constructor, without checks or copies."""
+    tensor = _new(Tensor)
+    tensor.array = array
+    tensor.node = node
+    tensor.grad = None
+    return tensor
+
+
+def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    tensor = _new(cls)
+    tensor.array = array
+    tensor.grad = tensor.node = None
+    if requires_grad:
+        tensor.node = Leaf(tensor)
+    return tensor
+
+
+def _refuse_in_rule(what: str) -> None:
+    if state.in_rule:
+        raise RuntimeError(
+            f"{what} inside a derivative rule would detach the gradient of the gradient silently; "
+            f"write the rule with operators and np.* functions on the tensors"
+        )
+
+
+def check_device(device: Any) -> None:
+    """RuntimeError unless `device` names the CPU, where all tensors live."""
+    if device is not None and str(device) not in ("cpu", "cpu:0"):
+        raise RuntimeError(f"expected device 'cpu', the only one this engine computes on; got {device!r}")

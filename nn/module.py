@@ -1,0 +1,413 @@
+"""The base of every layer and model: holds parameters, buffers and other modules under their attribute names."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Self
+
+import autodiff as ad
+from autodiff.dtypes import DType, as_dtype
+from autodiff.tensor import Tensor, check_device
+from nn.call_error import name_the_module
+from nn.parameter import Parameter
+from nn.state import IncompatibleKeys, compare_states
+
+PARAMETER, BUFFER, TEMPORARY_BUFFER, MODULE = "parameter", "buffer", "temporary buffer", "module"
+_EXPECTED = {
+    PARAMETER: "nn.Parameter(...), or write the values in place under ad.no_grad()",
+    BUFFER: "a tensor",
+    TEMPORARY_BUFFER: "a tensor",
+    MODULE: "an nn.Module",
+}
+
+
+class Module:
+    """A layer or a model: a function with parameters.
+
+    A subclass calls ``super().__init__()``, assigns parameters and other modules to its attributes, and defines
+    ``forward``, which calling the module runs. Every `Parameter` and `Module` assigned to an attribute is registered.
+
+    >>> import nn
+    >>> class Model(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(2, 16)
+    ...         self.output = nn.Linear(16, 2)
+    ...     def forward(self, x):
+    ...         return self.output(self.hidden(x).relu())
+    >>> Model()
+    Model(
+      (hidden): Linear(in_features=2, out_features=16, bias=True)
+      (output): Linear(in_features=16, out_features=2, bias=True)
+    )
+    """
+
+    training: bool
+    # What is registered, in PyTorch's order: attribute name -> PARAMETER, BUFFER, TEMPORARY_BUFFER or MODULE. The values
+    # are ordinary attributes, so that reading `self.weight` costs no more than reading any attribute.
+    _registered: dict[str, str]
+
+    def __init__(self) -> None:
+        self.__dict__["_registered"] = {}
+        self.training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(): define forward(self, ...) in its class")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            name_the_module(error, self, args, kwargs)
+            raise
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._register(name, value, PARAMETER)
+        elif isinstance(value, Module):
+            self._register(name, value, MODULE)
+        else:
+            kind = self.__dict__.get("_registered", {}).get(name)
+            if kind is not None:
+                _check_value(type(self).__name__, name, value, kind)
+            elif isinstance(value, list | tuple | dict):
+                self._warn_about_plain_container(name, value)
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        # Runs only when ordinary lookup has failed.
+        if "_registered" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}.__init__() must call super().__init__() first")
+        close = [] if name.startswith("_") else get_close_matches(name, [n for n in dir(self) if n[0] != "_"], 1)
+        hint = f". Did you mean {close[0]!r}?" if close else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._registered.pop(name, None)
+
+    def _register(self, name: str, value: Any, kind: str) -> None:
+        if "_registered" not in self.__dict__:
+            cls = type(self).__name__
+            raise AttributeError(
+                f"cannot assign {kind} {name!r} before {cls} is initialised: "
+                f"call super().__init__() first in {cls}.__init__()"
+            )
+        if self._registered.get(name, kind) != kind:
+            del self._registered[name]
+        self._registered[name] = kind
+        self.__dict__[name] = value
+
+    def _register_new(self, name: str, value: Any, kind: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a {kind} must be a string, got {type(name).__name__}")
+        if not name or "." in name:
+            raise KeyError(f"the name of a {kind} must not be empty or contain a dot, which joins names; got {name!r}")
+        if (name in self.__dict__ and self.__dict__.get("_registered", {}).get(name) != kind) or hasattr(
+            type(self), name
+        ):
+            raise KeyError(f"{type(self).__name__} already has an attribute {name!r}: choose another name")
+        _check_value(type(self).__name__, name, value, kind)
+        self._register(name, value, kind)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter, or None for one that is absent; KeyError if the name is taken or is no attribute's name."""
+        self._register_new(name, param, PARAMETER)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is part of the module's state and is not trained, such as a running mean.
+
+        It is converted with the module, and is in `state_dict` if `persistent`.
+        """
+        self._register_new(name, tensor, BUFFER if persistent else TEMPORARY_BUFFER)
+
+    def register_module(self, name: str, module: "Module | None") -> None:
+        """Add a module under a computed name; KeyError if the name is taken or is no attribute's name."""
+        self._register_new(name, module, MODULE)
+
+    add_module = register_module
+
+    def _warn_about_plain_container(self, name: str, value: Any) -> None:
+        for kind, container in ((Module, "Module"), (Parameter, "Parameter")):
+            found = [element for element in _elements(value) if isinstance(element, kind)]
+            members = {id(member) for member in (self.modules() if kind is Module else self.parameters())} if found else ()
+            if any(id(element) not in members for element in found):
+                warnings.warn(
+                    f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds {kind.__name__.lower()}s: "
+                    f"they are not registered, so parameters(), state_dict() and train() do not see them. "
+                    f"Use nn.{container}{'Dict' if isinstance(value, dict) else 'List'} instead",
+                    stacklevel=3,
+                )
+
+    def _members(self, *kinds: str) -> Mapping[str, Any]:
+        values = self.__dict__
+        return MappingProxyType({name: values[name] for name, kind in self._registered.items() if kind in kinds})
+
+    @property
+    def _parameters(self) -> Mapping[str, Parameter | None]:
+        return self._members(PARAMETER)
+
+    @property
+    def _buffers(self) -> Mapping[str, Tensor | None]:
+        return self._members(BUFFER, TEMPORARY_BUFFER)
+
+    @property
+    def _modules(self) -> Mapping[str, "Module | None"]:
+        return self._members(MODULE)
+
+    def named_modules(
+        self, memo: set["Module"] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """This module and all modules inside it with their dotted paths, outer ones first.
+
+        A module that is reached twice is given once, unless `remove_duplicate` is False; those in `memo` are left out.
+        """
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, join(prefix, name), remove_duplicate)
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
+        """This module and all modules inside it, outer ones first."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules directly inside this one with their names, each once."""
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator["Module"]:
+        """The modules directly inside this one, each once."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their dotted paths; a shared one once, unless `remove_duplicate` is False.
+
+        >>> import nn
+        >>> [name for name, parameter in nn.Sequential(nn.Linear(2, 3), nn.ReLU()).named_parameters()]
+        ['0.weight', '0.bias']
+        """
+        return self._named_members((PARAMETER,), prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, of this module alone if not `recurse`; what an optimizer takes."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their dotted paths; a shared one once, unless `remove_duplicate` is False."""
+        return self._named_members((BUFFER, TEMPORARY_BUFFER), prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, of this module alone if not `recurse`."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named_members(
+        self, kinds: tuple[str, ...], prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, tensor in module._members(*kinds).items():
+                if tensor is not None and id(tensor) not in seen:
+                    if remove_duplicate:
+                        seen.add(id(tensor))
+                    yield join(path, name), tensor
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a dotted path, the module itself for an empty one; AttributeError if there is none."""
+        module = self
+        for name in target.split(".") if target else ():
+            found = module._modules.get(name)
+            if found is None:
+                names = ", ".join(module._modules) or "none"
+                raise AttributeError(
+                    f"{type(self).__name__} has no submodule {target!r}: {type(module).__name__} has no module {name!r} "
+                    f"(its modules: {names})"
+                )
+            module = found
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path; AttributeError if there is none."""
+        parameter: Parameter = self._get_tensor(target, PARAMETER)
+        return parameter
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path; AttributeError if there is none."""
+        buffer: Tensor = self._get_tensor(target, BUFFER, TEMPORARY_BUFFER)
+        return buffer
+
+    def _get_tensor(self, target: str, *kinds: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        tensors = module._members(*kinds)
+        if tensors.get(name) is None:
+            raise AttributeError(
+                f"{type(self).__name__} has no {kinds[0]} {target!r}: {type(module).__name__} has no {kinds[0]} {name!r} "
+                f"(its {kinds[0]}s: {', '.join(tensors) or 'none'})"
+            )
+        return tensors[name]
+
+    def apply(self, fn: Callable[["Module"], object]) -> Self:
+        """Call `fn` on every module inside and then on this one, to initialise weights for example."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all inside it to training mode, or to evaluation mode if `mode` is False."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train() expected True or False, got {mode!r}; for data, call the model or an optimizer")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Switch this module and all inside it to evaluation mode: no dropout, running averages in normalisation."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let all parameters require grad, or freeze them."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros if not `set_to_none`."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else ad.zeros_like(parameter.grad)
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
+        """Convert floating-point parameters, their gradients and buffers in place: ``to(ad.float64)``, ``to(tensor)``.
+
+        Devices are accepted as in PyTorch, but "cpu" is the only one; TypeError for a dtype that is not floating point.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda", "mps", "xpu", "meta"):
+                device = arg
+            elif not isinstance(arg, bool):
+                dtype = arg
+        check_device(device)
+        return self if dtype is None else self.type(dtype)
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert floating-point parameters, their gradients and buffers to a floating-point dtype, in place."""
+        dtype = as_dtype(dst_type)
+        if dtype.kind != "f":
+            raise TypeError(f"a module can be converted to a floating-point dtype such as ad.float64, got {dtype}")
+        for tensor in [*self.parameters(), *self.buffers()]:
+            if tensor.is_floating_point():
+                tensor.data = tensor.data.to(dtype)
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad.to(dtype)
+        return self
+
+    def float(self) -> Self:
+        """Convert to float32, in place."""
+        return self.type(ad.float32)
+
+    def double(self) -> Self:
+        """Convert to float64, in place."""
+        return self.type(ad.float64)
+
+    def half(self) -> Self:
+        """Convert to float16, in place."""
+        return self.type(ad.float16)
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """The parameters and persistent buffers by their dotted paths, sharing memory with the module.
+
+        They are cut off from the graph unless `keep_vars`; `destination` is filled and returned if it is given.
+
+        >>> import nn
+        >>> {name: tensor.shape for name, tensor in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
+        {'0.weight': (3, 2), '0.bias': (3,)}
+        """
+        state = {} if destination is None else destination
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, tensor in [*module._members(PARAMETER).items(), *module._members(BUFFER).items()]:
+                if tensor is not None:
+                    state[prefix + join(path, name)] = tensor if keep_vars else tensor.detach()
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy the values of `state_dict` into the parameters and buffers of the same names.
+
+        Returns the keys that were missing and unexpected. Everything is compared first: RuntimeError lists all that
+        does not fit, and nothing has changed. If not `strict`, keys that only one side has are left out.
+        """
+        own = Module.state_dict(self)
+        result = compare_states(type(self).__name__, own, state_dict, strict)
+        with ad.no_grad():
+            for name, tensor in own.items():
+                if name in state_dict:
+                    tensor.copy_(ad.as_tensor(state_dict[name]))
+        return result
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the parentheses, such as the sizes; subclasses define it."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        children = [f"({name}): {indent(repr(module))}" for name, module in self._modules.items()]
+        return format_members(type(self).__name__, extra.split("\n") if extra else [], children)
+
+
+def join(path: str, name: str) -> str:
+    """The dotted path of what is called `name` inside `path`."""
+    return f"{path}.{name}" if path else name
+
+
+def indent(text: str) -> str:
+    """Shift all lines but the first by two spaces."""
+    return text.replace("\n", "\n  ")
+
+
+def format_members(name: str, extra: list[str], members: list[str]) -> str:
+    """``name(extra)`` on one line if that is all, and else one line for each of `extra` and `members`."""
+    if not members and len(extra) <= 1:
+        return f"{name}({''.join(extra)})"
+    lines = "\n  ".join(extra + members)
+    return f"{name}(\n  {lines}\n)"
+
+
+def _check_value(module: str, name: str, value: Any, kind: str) -> None:
+    """TypeError unless `value` is None or what is registered as a `kind`."""
+    cls = {PARAMETER: Parameter, MODULE: Module}.get(kind, Tensor)
+    if value is not None and not isinstance(value, cls):
+        raise TypeError(
+            f"cannot assign {type(value).__name__} to {module}.{name}, a registered {kind}: expected "
+            f"{_EXPECTED[kind]}, or None"
+        )
+
+
+def _elements(container: Any, limit: int = 100) -> Iterator[Any]:
+    """What is in a list, tuple or dict and those inside it; the first hundred of each, which may be a data set."""
+    for element in islice(container.values() if isinstance(container, dict) else container, limit):
+        if isinstance(element, list | tuple | dict):
+            yield from _elements(element, limit)
+        else:
+            yield element

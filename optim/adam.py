@@ -1,0 +1,102 @@
+"""Adam, and AdamW, which decays the weights apart from the gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from autodiff.tensor import Array
+from optim.elementwise import Elementwise, State
+from optim.optimizer import Group, Params
+
+
+class Adam(Elementwise):
+    """Gradient descent with running estimates of the gradient's mean and square (Kingma and Ba, ICLR 2015).
+
+    ``g = grad + weight_decay * p``; ``exp_avg = beta1 * exp_avg + (1 - beta1) * g``;
+    ``exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g**2``; after ``t`` steps
+    ``p -= lr * exp_avg / (1 - beta1**t) / (sqrt(exp_avg_sq / (1 - beta2**t)) + eps)``. ``amsgrad`` takes the largest
+    ``exp_avg_sq`` so far (Reddi et al., ICLR 2018), ``decoupled_weight_decay`` is `AdamW`, ``maximize`` climbs instead.
+    ValueError for options out of range.
+
+    >>> import autodiff as ad, optim
+    >>> w = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.9000, 1.9000], requires_grad=True)
+    """
+
+    bounds: ClassVar = {"lr": math.inf, "betas": 1.0, "eps": math.inf, "weight_decay": math.inf}
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        if weight_decay and group["decoupled_weight_decay"]:
+            p *= 1 - lr * weight_decay
+        elif weight_decay:
+            g = g + weight_decay * p
+        if not state:
+            state.update(step=0.0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+        state["step"] += 1
+        exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
+        exp_avg += (1 - beta1) * (g - exp_avg)
+        exp_avg_sq *= beta2
+        exp_avg_sq += (1 - beta2) * (g * g)
+        if group["amsgrad"]:
+            exp_avg_sq = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", exp_avg_sq), exp_avg_sq)
+        scale = np.sqrt(exp_avg_sq)
+        scale /= math.sqrt(1 - beta2 ** state["step"])
+        scale += group["eps"]
+        p -= lr / (1 - beta1 ** state["step"]) * (exp_avg / scale)
+
+
+class AdamW(Adam):
+    """Adam with ``p *= 1 - lr * weight_decay`` in place of a decay within the gradient (Loshchilov, Hutter, ICLR 2019).
+
+    >>> import autodiff as ad, optim
+    >>> w = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = optim.AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.8500, 1.8000], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)

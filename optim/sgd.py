@@ -1,0 +1,73 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from autodiff.tensor import Array
+from optim.elementwise import Elementwise, State
+from optim.optimizer import Group, Params
+
+
+class SGD(Elementwise):
+    """Stochastic gradient descent, with momentum (Polyak 1964; Nesterov's form after Sutskever et al., ICML 2013).
+
+    ``g = grad + weight_decay * p``; ``buffer = momentum * buffer + (1 - dampening) * g``, at first ``buffer = g``;
+    ``p -= lr * buffer``, or ``p -= lr * (g + momentum * buffer)`` with ``nesterov``. ``maximize`` climbs instead.
+    ValueError for options out of range, and for ``nesterov`` without momentum or with dampening.
+
+    >>> import autodiff as ad, optim
+    >>> w = ad.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = optim.SGD([w], lr=0.25)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.5000, 1.0000], requires_grad=True)
+    """
+
+    bounds: ClassVar = {"lr": math.inf, "momentum": math.inf, "weight_decay": math.inf}
+    numbers: ClassVar = ()
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def check_options(self, group: Group, index: int) -> None:
+        super().check_options(group, index)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError(
+                f"Nesterov momentum requires a momentum and zero dampening, got momentum={group['momentum']} and "
+                f"dampening={group['dampening']} in parameter group {index}"
+            )
+
+    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+        momentum = group["momentum"]
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * p
+        if momentum:
+            if "momentum_buffer" in state:
+                buffer = state["momentum_buffer"]
+                buffer *= momentum
+                buffer += (1 - group["dampening"]) * g if group["dampening"] else g
+            else:
+                buffer = state["momentum_buffer"] = g
+            g = g + momentum * buffer if group["nesterov"] else buffer
+        p -= group["lr"] * g

@@ -1,0 +1,19 @@
+"""What stands in `sys.modules` after the packages are imported."""
+
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+
+
+def installed_packages_loaded_by(statement: str) -> set[str]:
+    program = f"import sys; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return {name.partition(".")[0] for name in output.split()} & packages_distributions().keys()
+
+
+def test_the_engine_loads_numpy_only() -> None:
+    assert installed_packages_loaded_by("import autodiff") - {"autodiff"} == {"numpy"}
+
+
+def test_nothing_optional_is_loaded_before_its_first_use() -> None:
+    assert installed_packages_loaded_by("import autodiff, nn, optim") - {"autodiff", "nn", "optim"} == {"numpy"}
