@@ -50,6 +50,7 @@ from autodiff.dtypes import float64 as double
 from autodiff.dtypes import int32 as int
 from autodiff.dtypes import int64 as long
 from autodiff.formatting import set_printoptions
+from autodiff.gradcheck import GradcheckError, compare_gradients, gradcheck, gradgradcheck
 from autodiff.grad_mode import (
     enable_grad,
     inference_mode,
