@@ -97,7 +97,7 @@ def _values_at(function: Function, inputs: Sequence[Any], x: Tensor, array: Arra
 
 
 def _moved(array: Array, element: tuple[int, ...], step: Any) -> Array:
-    moved = array.astype(np.result_type(array, step))
+    moved = np.array(array, np.result_type(array, step))
     moved[element] += step
     return moved
 

@@ -69,12 +69,13 @@ def _unary(op: Op) -> Callable[..., Tensor]:
 def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
     """The arrays, or Python numbers, that an elementwise kernel computes on, in PyTorch's common dtype."""
     values = [_value(op, x) for x in inputs]
-    if op.result == "strict":
+    complex_step = any(isinstance(x, _ndarray) and x.dtype.kind == "c" for x in values)
+    if op.result == "strict" and not complex_step:
         raise OpError("expected inputs of the same dtype; convert one of them with x.to(dtype)")
     common = dtypes.result_dtype(*values)
     if op.result == "float" and common.kind in "iub":
         common = dtypes.get_default_dtype()
-    if common.kind == "c" and not any(isinstance(x, _ndarray) and x.dtype.kind == "c" for x in values):
+    if common.kind == "c" and not complex_step:
         raise TypeError(f"{op.name}: complex numbers are outside what this engine does; got {inputs!r:.80}")
     # A Python number stays one: NumPy gives it the dtype of the array beside it.
     return [x.astype(common, copy=False) if isinstance(x, _ndarray) else x for x in values]
@@ -84,7 +85,7 @@ def _value(op: Op, x: Any) -> Any:
     if isinstance(x, Tensor):
         return x.array
     if isinstance(x, np.generic):
-        return x.item()
+        return np.asarray(x)
     if isinstance(x, _ndarray | int | float | complex):
         return x
     raise not_a_tensor(op, x)

@@ -10,15 +10,13 @@ from autodiff import dtypes
 from autodiff.recorders import multilinear
 from autodiff.tensor import Tensor, check_device, wrap
 
-# numpy.astype is a function since NumPy 2.1, and what it lacks is dispatch; hence the kernel.
-_cast = multilinear(
+cast = multilinear(
     "to",
     lambda x, dtype: x.astype(dtype),
     vjp=lambda g, y, x, dtype: g,
+    analytic=False,
     doc="The values converted to another dtype.",
 )
-cast = _cast
-
 
 def _copy(x: Any) -> Any:
     return np.array(x, order="C")

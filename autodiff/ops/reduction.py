@@ -82,6 +82,7 @@ _var = operation(
     ),
     saves="x",
     domain=SPREAD,
+    analytic=False,
     doc="The variance over some axes, with n - correction in the denominator.",
 )
 
@@ -98,6 +99,7 @@ _std = operation(
     vjp=_std_rule,
     saves="x y",
     domain=SPREAD,
+    analytic=False,
     doc="The standard deviation over some axes; its gradient where it is 0 is 0.",
 )
 

@@ -47,11 +47,10 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     return _where(wrap(mask), a, b)
 
 
-def _common(a: Any, b: Any) -> tuple[Any, Any]:
+def _common(a: Any, b: Any) -> list[Tensor]:
     """Both as tensors of one dtype; a Python number beside a tensor takes that tensor's."""
-    arrays = [x.array if isinstance(x, Tensor) else x for x in (a, b)]
-    dtype = dtypes.result_dtype(*arrays)
-    return tuple(astype(x, dtype) if isinstance(x, Tensor) else wrap(np.asarray(x, dtype)) for x in (a, b))  # type: ignore[return-value]
+    dtype = dtypes.result_dtype(*(x.array if isinstance(x, Tensor) else x for x in (a, b)))
+    return [astype(x, dtype) if isinstance(x, Tensor) else wrap(np.asarray(x, dtype)) for x in (a, b)]
 
 
 def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:

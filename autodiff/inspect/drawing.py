@@ -1,0 +1,106 @@
+"""`Drawing`: what the boxes and arrows of a graph look like, as a `graphviz.Digraph` that needs no system Graphviz."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import graphviz
+
+from autodiff.inspect.render import RenderError, render, write
+from autodiff.inspect.structure import Box, Role, Shape, Structure
+
+FONT = "Helvetica,Arial,sans-serif"
+GREY = "#5f6b7a"
+# A shape, a fill and a line for each role, so that they differ in print and to colour-blind eyes as well.
+LOOKS = {
+    Role.LEAF: {"shape": "box", "style": "filled", "fillcolor": "#fdf0d5", "color": "#b7791f"},
+    Role.INPUT: {"shape": "invhouse", "style": "filled", "fillcolor": "#e9e4f7", "color": "#6b4fa8"},
+    Role.CONSTANT: {"shape": "box", "style": "dashed", "color": "#9aa5b1", "fontcolor": GREY, "fontsize": "10"},
+    Role.OPERATION: {"shape": "ellipse", "style": "filled", "fillcolor": "#e1ecf9", "color": "#2f6db5"},
+    Role.OUTPUT: {"shape": "doubleoctagon", "style": "filled", "fillcolor": "#dcf2e3", "color": "#2b8a57"},
+}
+
+
+class Drawing(graphviz.Digraph):
+    """A `graphviz.Digraph` of a recorded graph, which notebooks show as it is.
+
+    `render`, `pipe` and the display in notebooks use a system Graphviz where there is one, else pygraphviz.
+    ``source`` is the text in Graphviz's language; `autodiff.inspect.save` writes a file.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.attr("graph", fontname=FONT, nodesep="0.3", ranksep="0.35", pad="0.2")
+        self.attr("node", fontname=FONT, fontsize="12", height="0.35", margin="0.14,0.06", penwidth="1.2")
+        self.attr("edge", fontname=FONT, fontsize="10", fontcolor=GREY, color="#7b8794", arrowsize="0.6")
+
+    def pipe(self, format: str | None = None, *args: Any, **options: Any) -> Any:
+        """The picture as bytes, or as text in `encoding`; the format is by default "pdf", as graphviz has it."""
+        if which(self.engine):
+            return super().pipe(format, *args, **options)
+        return self._pipe_without_dot(format, *args, **options)
+
+    def _pipe_without_dot(
+        self, format: str | None, *, encoding: str | None = None, engine: str | None = None, quiet: bool = False
+    ) -> bytes | str:
+        picture = render(self.source, format or self.format, engine or self.engine)
+        return picture if encoding is None else picture.decode(encoding)
+
+    def render(self, *args: Any, **options: Any) -> str:
+        """Write the source and the picture beside it, and return the picture's path; parameters as graphviz has them."""
+        if which(self.engine):
+            return super().render(*args, **options)
+        return self._render_without_dot(*args, **options)
+
+    def _render_without_dot(
+        self, filename: Any = None, directory: Any = None, view: bool = False, cleanup: bool = False,
+        format: str | None = None, *, outfile: Any = None, engine: str | None = None, quiet: bool = False,
+    ) -> str:  # fmt: skip
+        if outfile is not None:
+            filename = filename or Path(outfile).with_suffix(".gv")
+            format = format or Path(outfile).suffix[1:]
+        picture = render(self.source, format or self.format, engine or self.engine)
+        source = self.save(filename, directory)
+        target = str(outfile or f"{source}.{format or self.format}")
+        write(Path(target), picture)
+        if cleanup:
+            os.remove(source)
+        if view:
+            graphviz.view(target)
+        return target
+
+    def _repr_mimebundle_(self, *args: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return super()._repr_mimebundle_(*args, **options)
+        except RenderError as error:
+            return {"text/plain": str(error)}
+
+
+def drawing_of(structure: Structure) -> Drawing:
+    """The boxes and arrows with their looks."""
+    drawing = Drawing(name="graph")
+    for key, box in structure.boxes.items():
+        drawing.node(key, _label(box), tooltip=graphviz.escape(box.about or box.role), **LOOKS[box.role])
+    for arrow in structure.arrows:
+        label = "" if arrow.shape is None else f" {shape_text(arrow.shape)} "
+        drawing.edge(arrow.tail, arrow.head, label, edgetooltip=label, labeltooltip=label)
+    return drawing
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as it stands on an arrow.
+
+    >>> shape_text((32, 784)), shape_text(())
+    ('32×784', 'scalar')
+    """
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def _label(box: Box) -> str:
+    if not box.name:
+        return graphviz.nohtml(graphviz.escape(box.label))
+    return f'<{escape(box.label)}<br/><font point-size="10" color="{GREY}">{escape(box.name)}</font>>'

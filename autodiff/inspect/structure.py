@@ -1,0 +1,126 @@
+"""What a picture of a graph holds, without its looks: boxes and the arrows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from autodiff.graph import Node, ancestors
+from autodiff.tensor import Tensor
+
+Shape = tuple[int, ...]
+
+
+class Role(StrEnum):
+    """What a box stands for."""
+
+    LEAF = "leaf"
+    INPUT = "input"
+    CONSTANT = "constant"
+    OPERATION = "operation"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A node of the picture; `name` is what the user calls the tensor, `about` a sentence for the tooltip."""
+
+    role: Role
+    label: str
+    name: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A tensor on its way from the box that made it to one that reads it; its shape, if known."""
+
+    tail: str
+    head: str
+    shape: Shape | None
+
+
+@dataclass
+class Structure:
+    """The boxes of a picture by key, inputs before what is computed from them, and the arrows."""
+
+    boxes: dict[str, Box] = field(default_factory=dict)
+    arrows: list[Arrow] = field(default_factory=list)
+
+
+def identity(tensor: Tensor) -> Any:
+    """What a tensor is recognised by in a graph: its node, or, where nothing is recorded, its array."""
+    return id(tensor.array) if tensor.node is None else tensor.node
+
+
+def structure_of(outputs: Mapping[str, Tensor], names: Mapping[Any, str], inputs: Mapping[Any, str]) -> Structure:
+    """The recorded graph that leads to `outputs`; `names` and `inputs` give names by `identity`."""
+    found = Structure()
+    keys: dict[Any, str] = {}
+
+    def add(thing: Any, box: Box) -> str:
+        keys[thing] = key = f"{box.role}{len(keys)}"
+        found.boxes[key] = box
+        return key
+
+    def constant(value: Any) -> str:
+        """The box of a value that needs no gradient: one for each array, and one for each use of a number."""
+        known = isinstance(value, np.ndarray)
+        if known and id(value) in keys:
+            return keys[id(value)]
+        name = names.get(id(value), "") or inputs.get(id(value), "")
+        role = Role.INPUT if id(value) in inputs else Role.CONSTANT
+        return add(id(value) if known else object(), Box(role, name or _value(value)))
+
+    for node in ancestors(y.node for y in outputs.values() if y.node is not None):
+        if node.op is not None:
+            key = add(node, Box(Role.OPERATION, node.name, names.get(node, ""), _first_sentence(node.op.doc)))
+        elif node in inputs:
+            key = add(node, Box(Role.INPUT, inputs[node]))
+        else:
+            key = add(node, Box(Role.LEAF, names.get(node) or _kind(node)))
+        for parent, value in _operands(node):
+            tail = constant(value) if parent is None else keys[parent]
+            found.arrows.append(Arrow(tail, key, _shape(value) if parent is None else parent.shape))
+    for name, y in outputs.items():
+        tail = constant(y.array) if y.node is None else keys[y.node]
+        found.arrows.append(Arrow(tail, add(object(), Box(Role.OUTPUT, name)), y.shape))
+    return found
+
+
+def _operands(node: Node) -> Iterator[tuple[Node | None, Any]]:
+    """The inputs of a node in order: their nodes and, for those without one, what the graph still knows of them."""
+    if node.op is None:
+        return
+    if node.rest is None:
+        yield from zip(node.parents(), (node.s0, node.s1), strict=False)
+        return
+    parents, saved = node.rest
+    # Nothing is known of an input that is absent, nor, once a backward pass has freed the node, of a constant.
+    for parent, value in zip(parents, saved or parents, strict=True):
+        if parent is not None or value is not None:
+            yield parent, value
+
+
+def _shape(value: Any) -> Shape | None:
+    return None if value is None else tuple(np.shape(value))
+
+
+def _value(value: Any) -> str:
+    """A single number as it is; anything else is just a constant."""
+    if isinstance(value, int | float | np.ndarray) and np.size(value) == 1:
+        return f"{np.asarray(value).item():.4g}"
+    return "constant"
+
+
+def _kind(leaf: Any) -> str:
+    """What to call a leaf without a name: the class of its tensor, if that still exists."""
+    return type(leaf.tensor()).__name__.lower() if leaf.tensor() is not None else "tensor"
+
+
+def _first_sentence(doc: str) -> str:
+    return doc.partition(". ")[0].partition("\n")[0]
