@@ -18,11 +18,11 @@ from autodiff.graph import FREED, Leaf, Node, ancestors
 from autodiff.op import VARIADIC
 from autodiff.ops.conversion import cast, clone
 from autodiff.ops.shape import broadcast, sum_to
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, Tensors, wrap
 
-Tensors = Tensor | Sequence[Tensor]
 Sent = Iterable[tuple[Node, Any]]
 _ndarray = np.ndarray
+add = np.add
 
 
 def backpropagate(
@@ -35,86 +35,96 @@ def backpropagate(
     """
     inner = None if targets is None else _above(targets, roots)
     wanted = None if targets is None or inner is None else inner | targets
-    arrived: dict[Any, Any] = {}
+    plain = wanted is None and not recorded
+    arrived: dict[Node, Any] = {}
     waiting: dict[int, Any] = {}
     nodes: dict[int, Node] = {}
-    owned: set[Any] = set()
+    owned: set[Node] = set()
     heap: list[int] = []
-    add = np.add
-    plain = wanted is None and not recorded
-    sent: Sent = [(n, g) for n, g in zip(roots, seeds, strict=True) if wanted is None or n in wanted]
-    while True:
-        only: Any = None
-        for parent, g in sent:
-            if g.shape != parent.shape or g.dtype is not parent.dtype:
-                g = conform(g, parent)
-            if parent.op is None:
-                if parent in owned:
-                    total = arrived[parent]
-                    add(total, g, total)
-                else:
-                    _arrive(arrived, parent, g, owned)
-            elif only is None and not heap:
-                # In a chain nothing else waits: the next node needs no heap.
-                only, only_g = parent, g
-            elif parent is only:
-                only_g = only_g + g
-            else:
-                _wait(parent, g, waiting, nodes, heap)
-        if only is not None and not heap:
-            node, g = only, only_g
-        elif only is None and not heap:
-            return arrived
+
+    def deliver(parent: Node, g: Any) -> None:
+        if g.shape != parent.shape or g.dtype is not parent.dtype:
+            g = conform(g, parent)
+        if parent.op is None:
+            # The first sum is out of place, because a rule may hand the same array to two parents.
+            if parent in arrived:
+                g = arrived[parent] + g
+                if type(g) is _ndarray:
+                    owned.add(parent)
+            arrived[parent] = g
+            return
+        key = -parent.time
+        if key in waiting:
+            waiting[key] = waiting[key] + g
         else:
-            if only is not None:
-                _wait(only, only_g, waiting, nodes, heap)
-            key = heappop(heap)
-            node, g = nodes.pop(key), waiting.pop(key)
+            waiting[key] = g
+            nodes[key] = parent
+            heappush(heap, key)
+
+    for root, seed in zip(roots, seeds, strict=True):
+        if wanted is None or root in wanted:
+            deliver(root, seed)
+    while heap:
+        key = heappop(heap)
+        node, g = nodes.pop(key), waiting.pop(key)
         if targets is not None and inner is not None:
             if node in targets:
                 arrived[node] = g
             if node not in inner:
-                sent = ()
                 continue
-        if node.time < writes.last:
-            writes.check_stale(node)
-        op = node.op
-        if node.rest is None and plain and node.y is not FREED:
-            # `_pull` unrolled for the plain pass over one or two inputs: a call costs as much as a small op.
-            y = node if node.y is None else node.y
+        while True:
+            if node.time < writes.last:
+                writes.check_stale(node)
+            op = node.op
+            if not plain or node.rest is not None or node.y is FREED:
+                for parent, gx in _pull(node, g, wanted, recorded):
+                    deliver(parent, gx)
+                if op.reads and not keep:
+                    _free(node)
+                break
+            # The plain pass over one or two inputs is unrolled: a call or a tuple costs half of a small op's kernel.
             p0 = node.p0
             p1 = node.p1
+            s0 = node.s0
+            y = node if node.y is None else node.y
             try:
                 if op.arity == 1:
                     params = node.params
-                    sent = ((p0, op.rule0(g, y, node.s0) if params is None else op.rule0(g, y, node.s0, **params)),)
-                elif p1 is None or op.rule1 is None:
-                    sent = ((p0, op.rule0(g, y, node.s0, node.s1)),)
-                elif p0 is None or op.rule0 is None:
-                    sent = ((p1, op.rule1(g, y, node.s0, node.s1)),)
+                    g0 = op.rule0(g, y, s0) if params is None else op.rule0(g, y, s0, **params)
                 else:
-                    s0 = node.s0
                     s1 = node.s1
-                    sent = (p0, op.rule0(g, y, s0, s1)), (p1, op.rule1(g, y, s0, s1))
+                    if p1 is not None and op.rule1 is not None:
+                        g1 = op.rule1(g, y, s0, s1)
+                        if p1 in owned and g1.shape == p1.shape and g1.dtype is p1.dtype:
+                            total = arrived[p1]
+                            add(total, g1, total)
+                        else:
+                            deliver(p1, g1)
+                    if p0 is not None and op.rule0 is not None:
+                        g0 = op.rule0(g, y, s0, s1)
+                    else:
+                        p0 = None
             except Exception as error:
                 raise _rule_failed(node, error) from error
-        else:
-            sent = _pull(node, g, wanted, recorded)
-        if op.reads and not keep:
-            node.s0 = node.s1 = None
-            node.y = FREED
-            if node.rest is not None:
-                node.rest = node.rest[0], ()
+            if op.reads and not keep:
+                node.s0 = node.s1 = None
+                node.y = FREED
+            if p0 is None:
+                break
+            if heap or p0.op is None or g0.shape != p0.shape or g0.dtype is not p0.dtype:
+                deliver(p0, g0)
+                break
+            # In a chain nothing else waits, and the next node needs no heap.
+            node = p0
+            g = g0
+    return arrived
 
 
-def _wait(node: Node, g: Any, waiting: dict[int, Any], nodes: dict[int, Node], heap: list[int]) -> None:
-    key = -node.time
-    if key in waiting:
-        waiting[key] = waiting[key] + g
-    else:
-        waiting[key] = g
-        nodes[key] = node
-        heappush(heap, key)
+def _free(node: Node) -> None:
+    node.s0 = node.s1 = None
+    node.y = FREED
+    if node.rest is not None:
+        node.rest = node.rest[0], ()
 
 
 def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool) -> Sent:
@@ -185,16 +195,6 @@ def conform(g: Any, target: Node) -> Any:
     if g.shape != target.shape:
         g = sum_to.rule(g, shape=target.shape)
     return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)
-
-
-def _arrive(sums: dict[Any, Any], key: Any, g: Any, owned: set[Any]) -> None:
-    """Add `g` to what has come; out of place the first time, because a rule may hand the same array to two parents."""
-    if key not in sums:
-        sums[key] = g
-        return
-    sums[key] = sums[key] + g
-    if type(sums[key]) is _ndarray:
-        owned.add(key)
 
 
 def _above(targets: set[Node], roots: Iterable[Node]) -> set[Node]:

@@ -217,9 +217,7 @@ def logspace(
     return finish(np.logspace(start, end, steps, base=base).astype(_dtype(dtype)), requires_grad, device)
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The n by m matrix with ones on its diagonal.
 
     >>> import autodiff as ad

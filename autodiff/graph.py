@@ -46,7 +46,7 @@ class Node:
     s0: Any
     s1: Any
     rest: Any
-    params: dict[str, Any] | None
+    params: Any
 
     @property
     def ndim(self) -> int:

@@ -118,6 +118,14 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     return ours(*args, **kwargs)
 
 
+PROTOCOLS: dict[str, Callable[..., Any]] = {
+    "__eq__": _or_false(comparison.eq),
+    "__ne__": _or_false(comparison.ne),
+    "__array_ufunc__": _array_ufunc,
+    "__array_function__": _array_function,
+}
+
+
 def install() -> None:
     """Put everything on Tensor; `autodiff` does so once when it is imported."""
     for family, names in METHODS.items():
@@ -127,9 +135,7 @@ def install() -> None:
         setattr(Tensor, name, function)
     for name in REFLECTED.split():
         setattr(Tensor, f"__r{name}__", _reflected(RENAMED[f"__{name}__"]))
+    for name, protocol in PROTOCOLS.items():
+        setattr(Tensor, name, protocol)
     for name, get in PROPERTIES.items():
         setattr(Tensor, name, property(get))
-    setattr(Tensor, "__eq__", _or_false(comparison.eq))
-    setattr(Tensor, "__ne__", _or_false(comparison.ne))
-    setattr(Tensor, "__array_ufunc__", _array_ufunc)
-    setattr(Tensor, "__array_function__", _array_function)

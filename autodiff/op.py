@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from autodiff.domain import REALS, Domain
 from autodiff.tensor import Tensor
 
-Rule = Callable[..., Any]
-Domains = Domain | Sequence[Domain]
+Rule: TypeAlias = Callable[..., Any]
+Domains: TypeAlias = Domain | Sequence[Domain]
 VARIADIC = -1
 
 
@@ -34,6 +34,8 @@ class Recorder(Protocol):
 
     op: Op
     rule: Callable[..., Any]
+    __name__: str
+    __qualname__: str
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor: ...
 
@@ -51,8 +53,8 @@ class Op:
     """
 
     __slots__ = (
-        "analytic", "arity", "doc", "domain", "joint", "kernel", "kind", "name", "reads", "record", "result", "rule0", "rule1",
-        "rules", "saves", "view",
+        "analytic", "arity", "doc", "domain", "joint", "kernel", "kind", "name", "reads", "record", "result", "rule0",
+        "rule1", "rules", "saves", "view",
     )  # fmt: skip
     record: Recorder
 
@@ -100,7 +102,7 @@ NUMPY: dict[Any, Callable[..., Any]] = {}
 def declare(
     name: str,
     kernel: Callable[..., Any],
-    make_recorder: Callable[[Op], Callable[..., Tensor]],
+    make_recorder: Callable[[Op], Any],
     *,
     kind: str,
     arity: int,
@@ -114,10 +116,10 @@ def declare(
     analytic: bool = True,
     result: str = "same",
     numpy: Any = None,
-) -> Any:
+) -> Recorder:
     """Enter an op into the table and return its recorder; the constructors of `recorders` call this."""
     op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result)
-    record: Any = make_recorder(op)
+    record: Recorder = make_recorder(op)
 
     def rule(*inputs: Any, **params: Any) -> Any:
         return (record if any(isinstance(x, Tensor) for x in inputs) else kernel)(*inputs, **params)

@@ -8,7 +8,7 @@ error is explained), and the thread's grad mode read only while some thread has 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from autodiff.graph import Node, tick
 from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, explain, not_a_tensor
 from autodiff.tensor import Tensor, wrap
 
-Kernel = Callable[..., Any]
-Vjp = Rule | Sequence[Rule | None] | None
+Kernel: TypeAlias = Callable[..., Any]
+Vjp: TypeAlias = Rule | Sequence[Rule | None] | None
 
 _new_tensor: Callable[[type[Tensor]], Tensor] = object.__new__
 _state = grad_mode.state

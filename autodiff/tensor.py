@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from autodiff.graph import Leaf, Node, backward_name
 if TYPE_CHECKING:
     from typing import Self
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 _new = object.__new__
 
 
@@ -139,7 +139,7 @@ class Tensor(TensorMethods):
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory in row-major order without gaps."""
-        return self.array.flags.c_contiguous
+        return bool(self.array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is a floating-point one, which alone can carry gradients."""
@@ -236,6 +236,9 @@ class Tensor(TensorMethods):
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled; use x.detach()")
         return _restore, (type(self), self.array, self.requires_grad)
+
+
+Tensors = Tensor | Sequence[Tensor]
 
 
 def wrap(array: Array, node: Node | None = None) -> Tensor:

@@ -24,6 +24,12 @@ def owner(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def _forget_with(root: np.ndarray) -> ref[Any]:
+    """A reference that takes the array's entry out of the log when the array goes, because ids are reused."""
+    key = id(root)
+    return ref(root, lambda _: _times.pop(key, None))
+
+
 def record_write(*arrays: np.ndarray) -> None:
     """Stamp a write into the memory of `arrays`; call it after writing in place to a tensor's array."""
     global last
@@ -32,9 +38,7 @@ def record_write(*arrays: np.ndarray) -> None:
         root = owner(array)
         key = id(root)
         known = _times.get(key)
-        # The entry must go with its array: ids are reused.
-        handle = ref(root, lambda _, key=key: _times.pop(key, None)) if known is None else known[0]
-        _times[key] = (handle, last)
+        _times[key] = (_forget_with(root) if known is None else known[0], last)
 
 
 def written_since(array: np.ndarray, time: int) -> bool:

@@ -20,6 +20,8 @@ def random_shift(images: Tensor, max_shift: int, *, fill: float = 0.0, generator
     >>> from autodiff.data import random_shift
     >>> _ = ad.manual_seed(0)
     >>> random_shift(ad.tensor([[[1.0, 2.0], [3.0, 4.0]]]), 1)
+    tensor([[[0., 3.],
+             [0., 0.]]])
     """
     if images.ndim not in (3, 4):
         raise ValueError(
@@ -30,9 +32,9 @@ def random_shift(images: Tensor, max_shift: int, *, fill: float = 0.0, generator
         raise ValueError(f"random_shift: expected max_shift, in pixels, to be at least 0, got {max_shift}")
     draw = (generator or random.default_generator).integers
     n = len(images)
-    down, right = draw(0, 2 * max_shift + 1, (2, n))
+    top, left = draw(0, 2 * max_shift + 1, (2, n))
     edges = [(0, 0)] * (images.ndim - 2) + [(max_shift, max_shift)] * 2
     padded = np.pad(images.numpy(), edges, constant_values=fill)
-    # A view on every place that the image can be cut out from, so that nothing but the chosen ones is copied.
+    # Every place that an image can be cut out at; only a view, so that nothing but the chosen ones is copied.
     places = sliding_window_view(padded, images.shape[-2:], axis=(-2, -1))
-    return from_numpy(places[np.arange(n), ..., down, right, :, :])
+    return from_numpy(places[np.arange(n), ..., top, left, :, :])

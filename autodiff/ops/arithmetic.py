@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import POSITIVE, REALS, Domain, Interval, away_from
+from autodiff.op import Recorder
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor
 
@@ -160,7 +161,7 @@ _clamp = elementwise(
 )
 
 
-def _zero_gradient(name: str, kernel: Any, doc: str, example: str) -> Any:
+def _zero_gradient(name: str, kernel: Any, doc: str, example: str) -> Recorder:
     return elementwise(
         name,
         kernel,
@@ -172,9 +173,15 @@ def _zero_gradient(name: str, kernel: Any, doc: str, example: str) -> Any:
     )
 
 
-floor = _zero_gradient("floor", np.floor, "The largest whole number not above x", "ad.floor(ad.tensor([1.7])) -> tensor([1.])")
-ceil = _zero_gradient("ceil", np.ceil, "The smallest whole number not below x", "ad.ceil(ad.tensor([1.2])) -> tensor([2.])")
-round = _zero_gradient("round", np.rint, "The nearest whole number, halves to even", "ad.round(ad.tensor([1.7])) -> tensor([2.])")
+floor = _zero_gradient(
+    "floor", np.floor, "The largest whole number not above x", "ad.floor(ad.tensor([1.7])) -> tensor([1.])"
+)
+ceil = _zero_gradient(
+    "ceil", np.ceil, "The smallest whole number not below x", "ad.ceil(ad.tensor([1.2])) -> tensor([2.])"
+)
+round = _zero_gradient(
+    "round", np.rint, "The nearest whole number, halves to even", "ad.round(ad.tensor([1.7])) -> tensor([2.])"
+)
 trunc = _zero_gradient("trunc", np.trunc, "x without its fraction", "ad.trunc(ad.tensor([-1.7])) -> tensor([-1.])")
 remainder = elementwise(
     "remainder",
@@ -260,7 +267,11 @@ def pow(x: Any, exponent: Any) -> Tensor:
     >>> ad.pow(ad.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
-    if type(exponent) in (int, float) and isinstance(x, Tensor) and (x.array.dtype.kind == "f" or type(exponent) is int):
+    if (
+        type(exponent) in (int, float)
+        and isinstance(x, Tensor)
+        and (x.array.dtype.kind == "f" or type(exponent) is int)
+    ):
         return _pow_number(x, exponent=exponent)
     return _pow(x, exponent)
 

@@ -38,7 +38,12 @@ logical_xor = _pair(
     "logical_xor", np.logical_xor, "Whether exactly one is true.",
     "ad.logical_xor(ad.tensor([True, False]), True) -> tensor([False,  True])", domain=BOOLEANS,
 )  # fmt: skip
-logical_not = _test("logical_not", np.logical_not, "Whether x is false (0).", "ad.logical_not(ad.tensor([0, 2])) -> tensor([ True, False])")
+logical_not = _test(
+    "logical_not",
+    np.logical_not,
+    "Whether x is false (0).",
+    "ad.logical_not(ad.tensor([0, 2])) -> tensor([ True, False])",
+)
 bitwise_and = _pair(
     "bitwise_and", np.bitwise_and, "The bitwise and of integers or bools.",
     "ad.bitwise_and(ad.tensor([6, 3]), 2) -> tensor([2, 2])", domain=BOOLEANS,
@@ -55,9 +60,21 @@ bitwise_not = elementwise(
     "bitwise_not", np.bitwise_not, arity=1, domain=BOOLEANS, doc="The bitwise complement of integers or bools.",
     example="ad.bitwise_not(ad.tensor([True, False])) -> tensor([False,  True])",
 )  # fmt: skip
-isnan = _test("isnan", np.isnan, "Whether x is not a number.", 'ad.isnan(ad.tensor([1.0, float("nan")])) -> tensor([False,  True])')
-isinf = _test("isinf", np.isinf, "Whether x is infinite.", 'ad.isinf(ad.tensor([1.0, float("inf")])) -> tensor([False,  True])')
-isfinite = _test("isfinite", np.isfinite, "Whether x is a finite number.", 'ad.isfinite(ad.tensor([1.0, float("inf")])) -> tensor([ True, False])')
+isnan = _test(
+    "isnan",
+    np.isnan,
+    "Whether x is not a number.",
+    'ad.isnan(ad.tensor([1.0, float("nan")])) -> tensor([False,  True])',
+)
+isinf = _test(
+    "isinf", np.isinf, "Whether x is infinite.", 'ad.isinf(ad.tensor([1.0, float("inf")])) -> tensor([False,  True])'
+)
+isfinite = _test(
+    "isfinite",
+    np.isfinite,
+    "Whether x is a finite number.",
+    'ad.isfinite(ad.tensor([1.0, float("inf")])) -> tensor([ True, False])',
+)
 
 
 def allclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:

@@ -18,6 +18,7 @@ cast = multilinear(
     doc="The values converted to another dtype.",
 )
 
+
 def _copy(x: Any) -> Any:
     return np.array(x, order="C")
 
@@ -48,7 +49,7 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
 
 
 def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **options: Any) -> Tensor:
-    """``x.to(dtype)``, ``x.to("cpu")``, ``x.to(other)``: the tensor with another dtype; devices other than the CPU raise.
+    """``x.to(dtype)``, ``x.to("cpu")``, ``x.to(other)``: the tensor with another dtype, on the CPU (else an error).
 
     >>> import autodiff as ad
     >>> ad.tensor([1, 2]).to(ad.float32)

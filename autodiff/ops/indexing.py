@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.op import Recorder
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor
@@ -29,13 +30,13 @@ def _unget_kernel(g: Array, index: Any, shape: Shape) -> Array:
     return out
 
 
-_get = multilinear(
+_get: Recorder = multilinear(
     "getitem",
     lambda x, index: x[index],
     vjp=lambda g, y, x, index: unget.rule(g, index=index, shape=x.shape),
     doc="The elements at an index; a view for slices and integers, a copy for arrays and masks.",
 )
-unget = multilinear(
+unget: Recorder = multilinear(
     "unget",
     _unget_kernel,
     vjp=lambda g, y, x, index, shape: _get.rule(g, index=index),

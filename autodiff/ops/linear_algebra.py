@@ -105,7 +105,11 @@ def _einsum_rule(
 ) -> list[Any]:
     return [
         np.einsum(
-            f"{','.join((result, *terms[:i], *terms[i + 1 :]))}->{term}", g, *inputs[:i], *inputs[i + 1 :], optimize=True
+            f"{','.join((result, *terms[:i], *terms[i + 1 :]))}->{term}",
+            g,
+            *inputs[:i],
+            *inputs[i + 1 :],
+            optimize=True,
         )
         if need
         else None

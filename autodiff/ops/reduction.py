@@ -78,7 +78,8 @@ _var = operation(
     "var",
     lambda x, axis, keepdims, correction: np.var(x, axis=axis, keepdims=keepdims, ddof=correction),
     vjp=lambda g, y, x, axis, keepdims, correction: (
-        _restore(g, axis, keepdims) * ((x - np.mean(x, axis=axis, keepdims=True)) * (2 / (_count(x, axis) - correction)))
+        _restore(g, axis, keepdims)
+        * ((x - np.mean(x, axis=axis, keepdims=True)) * (2 / (_count(x, axis) - correction)))
     ),
     saves="x",
     domain=SPREAD,

@@ -66,4 +66,6 @@ def log_softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
     tensor([-1000.,     0.])
     """
     x = x if dtype is None else astype(x, dtype)
-    return _log_softmax(x, axis=positive_axis(dim, x.ndim)) if x.ndim else _log_softmax(x.reshape(1), axis=0).reshape(())
+    return (
+        _log_softmax(x, axis=positive_axis(dim, x.ndim)) if x.ndim else _log_softmax(x.reshape(1), axis=0).reshape(())
+    )

@@ -11,10 +11,13 @@ from typing import Any
 import graphviz
 
 from autodiff.inspect.render import RenderError, render, write
-from autodiff.inspect.structure import Box, Role, Shape, Structure
+from autodiff.inspect.structure import Box, Role, Structure
 
 FONT = "Helvetica,Arial,sans-serif"
 GREY = "#5f6b7a"
+GRAPH = {"fontname": FONT, "nodesep": "0.3", "ranksep": "0.35", "pad": "0.2"}
+NODE = {"fontname": FONT, "fontsize": "12", "height": "0.35", "margin": "0.12,0.05", "penwidth": "1.2"}
+EDGE = {"fontname": FONT, "fontsize": "10", "fontcolor": GREY, "color": "#7b8794", "arrowsize": "0.6"}
 # A shape, a fill and a line for each role, so that they differ in print and to colour-blind eyes as well.
 LOOKS = {
     Role.LEAF: {"shape": "box", "style": "filled", "fillcolor": "#fdf0d5", "color": "#b7791f"},
@@ -31,12 +34,6 @@ class Drawing(graphviz.Digraph):
     `render`, `pipe` and the display in notebooks use a system Graphviz where there is one, else pygraphviz.
     ``source`` is the text in Graphviz's language; `autodiff.inspect.save` writes a file.
     """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.attr("graph", fontname=FONT, nodesep="0.3", ranksep="0.35", pad="0.2")
-        self.attr("node", fontname=FONT, fontsize="12", height="0.35", margin="0.14,0.06", penwidth="1.2")
-        self.attr("edge", fontname=FONT, fontsize="10", fontcolor=GREY, color="#7b8794", arrowsize="0.6")
 
     def pipe(self, format: str | None = None, *args: Any, **options: Any) -> Any:
         """The picture as bytes, or as text in `encoding`; the format is by default "pdf", as graphviz has it."""
@@ -82,25 +79,23 @@ class Drawing(graphviz.Digraph):
 
 def drawing_of(structure: Structure) -> Drawing:
     """The boxes and arrows with their looks."""
-    drawing = Drawing(name="graph")
+    drawing = Drawing("graph", graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
     for key, box in structure.boxes.items():
-        drawing.node(key, _label(box), tooltip=graphviz.escape(box.about or box.role), **LOOKS[box.role])
+        drawing.node(key, _label(box), tooltip=_plain(box.about or box.role), **LOOKS[box.role])
     for arrow in structure.arrows:
-        label = "" if arrow.shape is None else f" {shape_text(arrow.shape)} "
-        drawing.edge(arrow.tail, arrow.head, label, edgetooltip=label, labeltooltip=label)
+        # A heavier arrow is kept straighter: what flows through the operations is the trunk, parameters are branches.
+        trunk = structure.boxes[arrow.tail].role in (Role.OPERATION, Role.INPUT)
+        shape = "" if arrow.shape is None else str(arrow.shape)
+        drawing.edge(arrow.tail, arrow.head, f" {shape} ", tooltip=shape, weight="4" if trunk else "1")
     return drawing
 
 
-def shape_text(shape: Shape) -> str:
-    """A shape as it stands on an arrow.
-
-    >>> shape_text((32, 784)), shape_text(())
-    ('32×784', 'scalar')
-    """
-    return "×".join(map(str, shape)) or "scalar"
+def _plain(text: str) -> str:
+    """Text that Graphviz shows as it is: no escapes, entities or markup."""
+    return graphviz.escape(text.replace("&", "&amp;"))
 
 
 def _label(box: Box) -> str:
     if not box.name:
-        return graphviz.nohtml(graphviz.escape(box.label))
+        return _plain(box.label)
     return f'<{escape(box.label)}<br/><font point-size="10" color="{GREY}">{escape(box.name)}</font>>'

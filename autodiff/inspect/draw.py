@@ -1,0 +1,118 @@
+"""`draw`: a picture of the graph that leads to a tensor, or of a module that is run for it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from inspect import signature
+from typing import Any
+
+from autodiff.grad_mode import enable_grad
+from autodiff.inspect.digraph import Drawing, drawing_of
+from autodiff.inspect.structure import identity, structure_of
+from autodiff.random import get_rng_state, set_rng_state
+from autodiff.tensor import Tensor
+
+# With more boxes than this the layout takes seconds to minutes and nobody finds anything in the picture.
+MANY_BOXES = 500
+
+
+def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
+    """A picture of the recorded graph: parameters and operations by name, shapes on the arrows, the output below.
+
+    `what` is a tensor, a list or dict of tensors, or a module (or function) that is run on `inputs`. `params` names
+    the tensors in the picture: a module, or a dict of tensors by name, in which intermediate results may appear too.
+    A module's own parameters and inputs are named by themselves. A copy of it is run, so that neither its running
+    averages nor the default random generator move.
+
+    Returns a `graphviz.Digraph`: notebooks show it, `autodiff.inspect.save(graph, "graph.svg")` writes it to a file.
+    TypeError for anything else to draw, ValueError if nothing was recorded, a warning above 500 boxes.
+
+    >>> import autodiff as ad
+    >>> from autodiff.inspect import draw
+    >>> w = ad.ones(2, 3, requires_grad=True)
+    >>> loss = (w * 2).sum()
+    >>> graph = draw(loss, params={"w": w})
+    >>> print(graph.source.splitlines()[-3])
+    """
+    if callable(what):
+        names, watched, result = _run(what, inputs)
+    elif inputs:
+        raise TypeError(
+            f"draw got {len(inputs)} more values after a {type(what).__name__}, but only a module or function is run "
+            f"on inputs; to name the parameters write draw(loss, params=model)"
+        )
+    else:
+        names, watched, result = {}, {}, what
+    names |= _names(params)
+    outputs = dict(_tensors(result, "output" if isinstance(result, Tensor | list | tuple) else ""))
+    if not outputs:
+        expected = (
+            "a module that returns tensors" if callable(what) else "a tensor, a list or dict of tensors, or a module"
+        )
+        raise TypeError(f"draw expected {expected}, got {type(result).__name__} {result!r:.60}")
+    if all(y.node is None for y in outputs.values()):
+        raise ValueError(
+            f"there is no graph to draw: nothing was recorded for {', '.join(outputs)}. Operations are recorded when an "
+            "input requires grad (ad.tensor(..., requires_grad=True), or the parameters of a module) and recording is "
+            "on: not under ad.no_grad() or ad.inference_mode(), and not after .detach()"
+        )
+    structure = structure_of(outputs, names, watched)
+    if len(structure.boxes) > MANY_BOXES:
+        warnings.warn(
+            f"the graph has {len(structure.boxes):,} boxes: its layout may take minutes and be hard to read. Draw a "
+            f"part of it: one block of the model on an input of its own, fewer time steps, or an intermediate tensor",
+            stacklevel=2,
+        )
+    return drawing_of(structure)
+
+
+def _run(function: Any, inputs: tuple[Any, ...]) -> tuple[dict[Any, str], dict[Any, str], Any]:
+    """The names of a copy's parameters, those of its inputs, and what it returned."""
+    random_state = get_rng_state()
+    try:
+        function = deepcopy(function)
+        # An input that requires grad is in the graph, and with it what happens before the first parameter.
+        tracked = [_tracked(x) for x in inputs]
+        arguments = signature(getattr(function, "forward", function)).bind(*tracked).arguments
+        with enable_grad():
+            result = function(*tracked)
+    except Exception as error:
+        error.add_note(
+            f"(while draw ran a copy of the {type(function).__name__} on its inputs, draw(model, x); "
+            f"to run it yourself: draw(model(x), params=model))"
+        )
+        raise
+    finally:
+        set_rng_state(random_state)
+    return _names(function), {identity(x): name for name, x in _tensors(arguments)}, result
+
+
+def _tracked(x: Any) -> Any:
+    """A float tensor as a leaf of its own that requires grad; anything else as it is."""
+    return x.detach().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x
+
+
+def _names(params: Any) -> dict[Any, str]:
+    """Names by identity; where a tensor has two names, the first."""
+    if hasattr(params, "named_parameters"):
+        params = {**dict(params.named_buffers()), **dict(params.named_parameters())}
+    elif callable(params) or not isinstance(params, Mapping | None):
+        raise TypeError(
+            f"draw expected params to be a module or a dict of tensors by name, got {type(params).__name__}; "
+            f"for example params={{'w': w}}"
+        )
+    return {identity(x): name for name, x in reversed([*_tensors(params)])}
+
+
+def _tensors(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors in nested lists, tuples and dicts, with the path to each: ``("state[0]", x)``."""
+    if isinstance(value, Tensor):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _tensors(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _tensors(item, f"{path}[{i}]")
