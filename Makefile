@@ -24,7 +24,7 @@ unit: .venv/dev.stamp ## tests and doctests
 
 wheel: .venv/dev.stamp ## install the built wheel alone, in an empty environment, and train with it
 	rm -rf build dist
-	$(BIN)/python -m build
+	$(BIN)/python -m build --quiet
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/python -m pip install --quiet dist/*.whl
 	build/empty/bin/python -I tests/packaging/train_with_wheel.py

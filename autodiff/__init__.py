@@ -7,6 +7,8 @@
 tensor([2., 4.])
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from autodiff import methods
 from autodiff.backward import backward, grad
 from autodiff.creation import (
@@ -152,9 +154,29 @@ from autodiff.random import Generator, get_rng_state, initial_seed, manual_seed,
 from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_like, randperm
 from autodiff.tensor import Tensor
 
+if _TYPE_CHECKING:
+    from autodiff.inspect import draw
+    from autodiff.serialization import load, save
+
 methods.install()
 __version__ = "0.1.0"
+# What needs more than NumPy is imported when it is first used, to start quickly.
+_ELSEWHERE = {"draw": "autodiff.inspect", "load": "autodiff.serialization", "save": "autodiff.serialization"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_ELSEWHERE[name]), name)
+    return value
+
+
 __all__ = [
+    "draw",
+    "load",
+    "save",
     "Generator",
     "GradcheckError",
     "Tensor",

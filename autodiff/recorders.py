@@ -76,9 +76,15 @@ def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
     if op.result == "float" and common.kind in "iub":
         common = dtypes.get_default_dtype()
     if common.kind == "c" and not complex_step:
-        raise TypeError(f"{op.name}: complex numbers are outside what this engine does; got {inputs!r:.80}")
-    # A Python number stays one: NumPy gives it the dtype of the array beside it.
-    return [x.astype(common, copy=False) if isinstance(x, _ndarray) else x for x in values]
+        raise TypeError("complex numbers are outside what this engine does")
+    return [_converted(x, common) for x in values]
+
+
+def _converted(x: Any, dtype: dtypes.DType) -> Any:
+    if isinstance(x, _ndarray):
+        return x.astype(dtype, copy=False)
+    # A Python number stays one, NumPy giving it the dtype of the array beside it, but integers wrap as in PyTorch.
+    return np.asarray(x).astype(dtype) if dtype.kind in "iu" else x
 
 
 def _value(op: Op, x: Any) -> Any:

@@ -73,7 +73,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
 
     >>> import autodiff as ad
     >>> _ = ad.manual_seed(0); ad.randperm(5)
-    tensor([4, 1, 2, 0, 3])
+    tensor([4, 0, 1, 3, 2])
     """
     drawn = (generator or random.default_generator).permutation(n)
     return finish(drawn.astype(dtypes.int64 if dtype is None else dtypes.as_dtype(dtype), copy=False), device=device)

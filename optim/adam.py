@@ -69,11 +69,12 @@ class Adam(Elementwise):
         exp_avg_sq *= beta2
         exp_avg_sq += (1 - beta2) * (g * g)
         if group["amsgrad"]:
-            exp_avg_sq = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", exp_avg_sq), exp_avg_sq)
+            exp_avg_sq = state["max_exp_avg_sq"] = np.maximum(exp_avg_sq, state.get("max_exp_avg_sq", 0.0))
+        # The corrections of the bias are moved to lr and eps, as the paper proposes, which saves a pass.
+        correction = math.sqrt(1 - beta2 ** state["step"])
         scale = np.sqrt(exp_avg_sq)
-        scale /= math.sqrt(1 - beta2 ** state["step"])
-        scale += group["eps"]
-        p -= lr / (1 - beta1 ** state["step"]) * (exp_avg / scale)
+        scale += group["eps"] * correction
+        p -= lr * correction / (1 - beta1 ** state["step"]) * (exp_avg / scale)
 
 
 class AdamW(Adam):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import is_
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from autodiff.dtypes import float32, float64, get_default_dtype
 from autodiff.tensor import Array, Tensor, wrap
-from autodiff.writes import owner, record_write
+from autodiff.writes import record_write
 from optim.optimizer import Group, Optimizer
 
 State = dict[str, Any]
@@ -21,8 +22,9 @@ Buffers = dict[tuple[str, np.dtype[Any]], Array]
 # How many numbers one call of `update` works on: so many that NumPy's cost per call does not count, so few that the
 # temporaries stay in the cache. Adam over 10M numbers takes 15 ms; with temporaries of the parameter's size, 50 ms.
 BLOCK = 1 << 15
-# Up to this size, copying a parameter to a buffer and back costs less than an update of its own.
-SMALL = 1 << 12
+# Up to this size, copying a parameter to a buffer and back costs less than an update of its own (30 of them, SGD: 4.2
+# against 5.1 µs each; at twice the size 7.3 against 6.4).
+SMALL = 1 << 13
 
 
 class Elementwise(Optimizer):
@@ -84,19 +86,24 @@ class Elementwise(Optimizer):
             state: State = {**numbers, **views}
             self.update(p[block], -g[block] if group.get("maximize") else g[block], state, group)
             for name, value in state.items():
-                if name in self.numbers or value is views.get(name):
-                    continue
-                if name not in kept:
-                    for array, own in zip(batch.arrays, states, strict=True):
-                        own[name] = wrap(np.empty(array.shape, array.dtype))
-                    kept[name] = batch.flat(name, _arrays(states, name))
-                kept[name][block] = value
+                if name not in known:
+                    self._add_entry(name, batch, states)
+                if name in self.numbers:
+                    for own in states:
+                        own[name].array[...] = value
+                elif value is not views.get(name):
+                    if name not in kept:
+                        kept[name] = batch.flat(name, _arrays(states, name))
+                    kept[name][block] = value
         batch.write_back("parameter", p, batch.arrays)
         for name, values in kept.items():
             batch.write_back(name, values, _arrays(states, name))
-        for name in self.numbers:
-            if name in state:
-                _set_number(states, name, state[name])
+
+    def _add_entry(self, name: str, batch: _Batch, states: list[State]) -> None:
+        # PyTorch's dtype for counters: float32, which counts to 16,777,216, unless the default is float64.
+        counter = float64 if get_default_dtype() == float64 else float32
+        for array, own in zip(batch.arrays, states, strict=True):
+            own[name] = wrap(np.empty((), counter) if name in self.numbers else np.empty(array.shape, array.dtype))
 
     def restored_state(self, p: Tensor, label: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of `values`, the saved state of `p`, in its dtype; ValueError if a shape is not that of `p`."""
@@ -139,13 +146,14 @@ class _Batch:
         """`arrays`, one for each parameter, as one flat array: the memory of the only one, or the buffer for `name`."""
         if len(arrays) == 1:
             return arrays[0].reshape(-1)
-        return np.concatenate(arrays, axis=None, out=self._row(name)[0])
+        row, parts = self._row(name)
+        _copy(arrays, parts)
+        return row
 
     def write_back(self, name: str, values: Array, arrays: Sequence[Array]) -> None:
         """Store what `flat` gave, and an update has changed since, in `arrays`."""
         if len(arrays) > 1:
-            for array, part in zip(arrays, self._row(name)[1], strict=True):
-                array[...] = part
+            _copy(self._row(name)[1], arrays)
         elif not np.may_share_memory(values, arrays[0]):
             # The array is not contiguous, so that its flat form was a copy.
             arrays[0][...] = values.reshape(arrays[0].shape)
@@ -175,8 +183,8 @@ class _Plan(NamedTuple):
 
 
 def _batches(params: list[Tensor], buffers: Buffers) -> list[_Batch]:
-    if len({id(owner(p.array)) for p in params}) < len(params):
-        # Two that share memory are updated one after the other, each from what the one before has left.
+    if _overlap([p.array for p in params]):
+        # Those that share memory are updated one after the other, each from what the one before has left.
         return [_Batch([p], buffers) for p in params]
     together: defaultdict[Any, list[Tensor]] = defaultdict(list)
     total = 0
@@ -189,23 +197,30 @@ def _batches(params: list[Tensor], buffers: Buffers) -> list[_Batch]:
     return [_Batch(some, buffers) for some in together.values()]
 
 
+def _overlap(arrays: list[Array]) -> bool:
+    """Whether two of the arrays may share memory."""
+    ends = sorted(byte_bounds(array) for array in arrays if array.size)
+    return any(second[0] < first[1] for first, second in pairwise(ends))
+
+
 def _alike(states: list[State], numbers: tuple[str, ...]) -> bool:
     """Whether the states have the same entries and their numbers, such as the count of steps, are equal."""
     known = states[0]
-    return len(states) == 1 or (
-        all(state.keys() == known.keys() for state in states)
-        and all(len({state[name].array.item() for state in states}) == 1 for name in numbers if name in known)
+    return (
+        len(states) == 1
+        or not any(states)
+        or (
+            all(state.keys() == known.keys() for state in states)
+            and all(len({state[name].array.item() for state in states}) == 1 for name in numbers if name in known)
+        )
     )
+
+
+def _copy(sources: Sequence[Array], targets: Sequence[Array]) -> None:
+    # For 6 arrays of 16 to 256 numbers 0.6 µs; np.concatenate takes 1.3 µs, np.copyto in the place of this 1.5 µs.
+    for source, target in zip(sources, targets, strict=True):
+        target[...] = source
 
 
 def _arrays(states: list[State], name: str) -> list[Array]:
     return [state[name].array for state in states]
-
-
-def _set_number(states: list[State], name: str, value: float) -> None:
-    for state in states:
-        if name in state:
-            state[name].array[...] = value
-        else:
-            # PyTorch's dtype for counters: float32, which counts to 16,777,216, unless the default is wider.
-            state[name] = wrap(np.array(value, float64 if get_default_dtype() == float64 else float32))

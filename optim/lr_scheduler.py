@@ -60,7 +60,7 @@ class LRScheduler:
         return self._last_lr
 
     def step(self) -> None:
-        """Go to the next epoch and set its rates; warns if the optimizer has made no step in the epoch before."""
+        """Go to the next epoch and set its rates; warns if the optimizer has made no step yet."""
         if self._step_count == 1 and not self.optimizer.step_called:
             warnings.warn(
                 "scheduler.step() was called before the first optimizer.step(), so that no step has the first rate of "
@@ -70,7 +70,6 @@ class LRScheduler:
             )
         self._step_count += 1
         self.last_epoch += 1
-        # A Python number, because a NumPy scalar would widen float32 updates to float64.
         rates = [float(rate) for rate in self.get_lr()]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
@@ -103,7 +102,7 @@ class _Decay(LRScheduler):
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int) -> None:
         if not (isinstance(gamma, Real) and 0 <= float(gamma) < math.inf):
             raise ValueError(f"expected gamma, the factor of a decay, to be a finite number >= 0, got {gamma!r}")
-        self.gamma = float(gamma)
+        self.gamma: float = gamma
         super().__init__(optimizer, last_epoch)
 
     def decays(self, epoch: int) -> int:

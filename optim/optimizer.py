@@ -55,9 +55,7 @@ class Optimizer:
         for group in entries if isinstance(entries[0], dict) else [{"params": entries}]:
             self.add_param_group(group)
         if not any(p.requires_grad for group in self.param_groups for p in group["params"]):
-            raise ValueError(
-                "no parameter requires grad, so there is nothing to optimize: call p.requires_grad_() first"
-            )
+            raise ValueError("expected parameters to optimize, got none that requires grad: call p.requires_grad_()")
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -98,11 +96,15 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for index, group in enumerate(self.param_groups):
-            if not math.isfinite(group.get("lr", 0.0)):
+            rate = group.get("lr", 0.0)
+            if not math.isfinite(rate):
                 raise ValueError(
-                    f"expected a finite lr in parameter group {index}, got {group['lr']}: it was set after the "
-                    f"optimizer was made, by a schedule or by assignment"
+                    f"expected a finite lr in parameter group {index}, got {rate}: it was set after the optimizer was "
+                    f"made, by a schedule or by assignment"
                 )
+            if type(rate) is not float:
+                # A NumPy number would widen float32 updates to float64.
+                group["lr"] = float(rate)
             self.update_group(group)
         return loss
 
@@ -145,9 +147,9 @@ class Optimizer:
     def check_options(self, group: Group, index: int) -> None:
         """ValueError unless the options of `group`, which is number `index`, are in range."""
         for name, bound in self.bounds.items():
-            values = group[name] if isinstance(group[name], tuple | list) else [group[name]]
-            for value in values:
-                if not (isinstance(value, Real) and 0 <= value < bound):
+            option = group.get(name, 0.0)
+            for value in option if isinstance(option, tuple | list) else [option]:
+                if not (isinstance(value, Real) and 0 <= float(value) < bound):
                     expected = "a finite number >= 0" if bound == math.inf else f"a number in [0, {bound:g})"
                     hint = "; pass the number itself, value.item()" if isinstance(value, Tensor) else ""
                     raise ValueError(
@@ -198,9 +200,7 @@ class Optimizer:
         """
         missing = {"state", "param_groups"} - set(state_dict)
         if missing:
-            raise ValueError(
-                f"not the state of an optimizer: expected 'state' and 'param_groups', no {sorted(missing)}"
-            )
+            raise ValueError(f"expected the state dict of an optimizer, got one without {sorted(missing)}")
         saved_groups: list[Group] = deepcopy(state_dict["param_groups"])
         if len(saved_groups) != len(self.param_groups):
             raise ValueError(
@@ -241,8 +241,8 @@ class Optimizer:
                 f"expected the state of another {type(self).__name__}"
             )
         self.check_options(saved, index)
-        names = group.get("param_names") or [f"{number} of group {index}" for number in range(expected)]
-        for name, saved_name in zip(names, saved.get("param_names", names), strict=True):
+        names: list[str] = group.get("param_names") or [f"{number} of group {index}" for number in range(expected)]
+        for name, saved_name in zip(names, saved.get("param_names", names), strict=False):
             if name != saved_name and saved_name in names:
                 raise ValueError(
                     f"the parameters of group {index} are in another order: expected {name!r}, the loaded state dict "

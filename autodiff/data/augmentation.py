@@ -13,8 +13,8 @@ def random_shift(images: Tensor, max_shift: int, *, fill: float = 0.0, generator
     """Move each image by whole pixels, up to `max_shift` up or down and left or right, drawn uniformly.
 
     `images` are (n, height, width) or (n, channels, height, width); all channels of an image move together, and `fill`
-    comes in at the edges. The result is new, and no gradient goes through. ValueError for other shapes and a negative
-    `max_shift`.
+    comes in at the edges. The result is new, in the same dtype. ValueError for other shapes and for a `max_shift` that is
+    negative or no whole number, RuntimeError for images that require grad, since none would go through.
 
     >>> import autodiff as ad
     >>> from autodiff.data import random_shift
@@ -28,8 +28,8 @@ def random_shift(images: Tensor, max_shift: int, *, fill: float = 0.0, generator
             f"random_shift: expected images of shape (n, height, width) or (n, channels, height, width), "
             f"got {images.shape}; for a single image use x.unsqueeze(0)"
         )
-    if max_shift < 0:
-        raise ValueError(f"random_shift: expected max_shift, in pixels, to be at least 0, got {max_shift}")
+    if not isinstance(max_shift, int) or max_shift < 0:
+        raise ValueError(f"random_shift: expected max_shift to be a whole number of pixels, at least 0; got {max_shift!r}")
     draw = (generator or random.default_generator).integers
     n = len(images)
     top, left = draw(0, 2 * max_shift + 1, (2, n))

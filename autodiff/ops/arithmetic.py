@@ -13,6 +13,18 @@ from autodiff.tensor import Tensor
 
 NONZERO = away_from(0.0)
 
+
+def _no_integer_by_zero(kernel: Any) -> Any:
+    """`kernel`, refusing what NumPy answers with 0 and a warning."""
+
+    def checked(a: Any, b: Any) -> Any:
+        if np.result_type(a, b).kind in "iub" and not np.all(b):
+            raise ZeroDivisionError("division of integers by zero; use floating-point tensors, which give inf or nan")
+        return kernel(a, b)
+
+    return checked
+
+
 _add = elementwise(
     "add",
     np.add,
@@ -47,7 +59,7 @@ _pow = elementwise(
     np.power,
     vjp=(
         lambda g, y, a, b: g * np.where(b == 0, 0.0, b * np.power(np.where(b == 0, 1.0, a), b - 1)),
-        lambda g, y, a, b: g * np.where((a == 0) & (b >= 0), 0.0, y * np.log(np.where(a == 0, 1.0, a))),
+        lambda g, y, a, b: g * (y * np.log(np.where((a == 0) & (b >= 0), 1.0, a))),
     ),
     saves=("a b", "y a b"),
     domain=(Domain(0.2, 4.0), Interval(-3, 3)),
@@ -130,8 +142,8 @@ maximum = elementwise(
     "maximum",
     np.maximum,
     vjp=(
-        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a > b, g, 0.0)),
-        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a < b, g, 0.0)),
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a < b, 0.0, g)),
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a > b, 0.0, g)),
     ),
     saves="a b",
     analytic=False,
@@ -142,8 +154,8 @@ minimum = elementwise(
     "minimum",
     np.minimum,
     vjp=(
-        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a < b, g, 0.0)),
-        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a > b, g, 0.0)),
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a > b, 0.0, g)),
+        lambda g, y, a, b: np.where(a == b, g / 2, np.where(a < b, 0.0, g)),
     ),
     saves="a b",
     analytic=False,
@@ -180,12 +192,16 @@ ceil = _zero_gradient(
     "ceil", np.ceil, "The smallest whole number not below x", "ad.ceil(ad.tensor([1.2])) -> tensor([2.])"
 )
 round = _zero_gradient(
-    "round", np.rint, "The nearest whole number, halves to even", "ad.round(ad.tensor([1.7])) -> tensor([2.])"
+    "round",
+    lambda x: np.rint(x) if x.dtype.kind == "f" else x.copy(),
+    "The nearest whole number, halves to even",
+    "ad.round(ad.tensor([1.7])) -> tensor([2.])",
 )
 trunc = _zero_gradient("trunc", np.trunc, "x without its fraction", "ad.trunc(ad.tensor([-1.7])) -> tensor([-1.])")
 remainder = elementwise(
     "remainder",
-    np.remainder,
+    _no_integer_by_zero(np.remainder),
+    numpy=np.remainder,
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor(a / b)),
     saves=("", "a b"),
     domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
@@ -195,7 +211,8 @@ remainder = elementwise(
 )
 fmod = elementwise(
     "fmod",
-    np.fmod,
+    _no_integer_by_zero(np.fmod),
+    numpy=np.fmod,
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b)),
     saves=("", "a b"),
     domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
@@ -251,7 +268,8 @@ def all_integer(*values: Any) -> bool:
 
 floor_divide = elementwise(
     "floor_divide",
-    np.floor_divide,
+    _no_integer_by_zero(np.floor_divide),
+    numpy=np.floor_divide,
     vjp=(lambda g, y, a, b: np.zeros(g.shape, g.dtype), lambda g, y, a, b: np.zeros(g.shape, g.dtype)),
     domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
     analytic=False,
@@ -270,7 +288,7 @@ def pow(x: Any, exponent: Any) -> Tensor:
     if (
         type(exponent) in (int, float)
         and isinstance(x, Tensor)
-        and (x.array.dtype.kind == "f" or type(exponent) is int)
+        and (x.array.dtype.kind == "f" or (type(exponent) is int and x.array.dtype.kind != "b"))
     ):
         return _pow_number(x, exponent=exponent)
     return _pow(x, exponent)

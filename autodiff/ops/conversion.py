@@ -48,6 +48,13 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
     return cast(x, dtype=wanted)
 
 
+def floating(name: str, x: Tensor) -> Tensor:
+    """`x` if it is of a floating-point dtype, else RuntimeError: `name` has no meaning for integers."""
+    if x.array.dtype.kind in "iub":
+        raise RuntimeError(f"{name}: expected a floating-point tensor, got {x.dtype}; convert it with x.float()")
+    return x
+
+
 def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **options: Any) -> Tensor:
     """``x.to(dtype)``, ``x.to("cpu")``, ``x.to(other)``: the tensor with another dtype, on the CPU (else an error).
 

@@ -75,7 +75,7 @@ log10 = elementwise(
     domain=POSITIVE,
     result="float",
     doc="The logarithm to base 10.",
-    example="ad.log10(ad.tensor([1.0, 100.0])) -> tensor([0., 2.])",
+    example="ad.log10(ad.tensor([1.0, 50.0])) -> tensor([0.0000, 1.6990])",
 )
 log1p = elementwise(
     "log1p",
@@ -110,7 +110,8 @@ tanh = elementwise(
 relu = elementwise(
     "relu",
     lambda x: np.maximum(x, 0),
-    vjp=lambda g, y, x: g * (y > 0),
+    # Not g * (y > 0), which loses a NaN in y and makes one of an infinite g.
+    vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
     saves="y",
     domain=away_from(0.0),
     analytic=False,
@@ -131,8 +132,8 @@ leaky_relu = elementwise(
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
-    vjp=(lambda g, y, a, b: g * np.exp(a - y), lambda g, y, a, b: g * np.exp(b - y)),
-    saves=("y a", "y b"),
+    vjp=(lambda g, y, a, b: g * sigmoid.rule(a - b), lambda g, y, a, b: g * sigmoid.rule(b - a)),
+    saves="a b",
     result="float",
     analytic=False,
     doc="log(eᵃ + eᵇ), without overflow.",

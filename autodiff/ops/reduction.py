@@ -12,7 +12,7 @@ import numpy as np
 from autodiff import dtypes
 from autodiff.domain import Interval
 from autodiff.op import implements
-from autodiff.ops.conversion import astype
+from autodiff.ops.conversion import astype, clone, floating
 from autodiff.ops.indexing import take_along_dim
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
@@ -78,8 +78,7 @@ _var = operation(
     "var",
     lambda x, axis, keepdims, correction: np.var(x, axis=axis, keepdims=keepdims, ddof=correction),
     vjp=lambda g, y, x, axis, keepdims, correction: (
-        _restore(g, axis, keepdims)
-        * ((x - np.mean(x, axis=axis, keepdims=True)) * (2 / (_count(x, axis) - correction)))
+        _restore(g, axis, keepdims) * (x - np.mean(x, axis=axis, keepdims=True)) * 2 / (_count(x, axis) - correction)
     ),
     saves="x",
     domain=SPREAD,
@@ -106,7 +105,8 @@ _std = operation(
 
 
 def _extreme_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    chosen = x == _restore(y, axis, keepdims)
+    # A NaN is the extreme where there is one, and keeps the gradient.
+    chosen = (x == _restore(y, axis, keepdims)) | (x != x)
     return np.where(chosen, _restore(g, axis, keepdims) / np.sum(chosen, axis=axis, keepdims=True), 0.0)
 
 
@@ -141,6 +141,7 @@ _logsumexp = operation(
     vjp=lambda g, y, x, axis, keepdims: _restore(g, axis, keepdims) * np.exp(x - _restore(y, axis, keepdims)),
     saves="x y",
     domain=Interval(-20, 20),
+    result="float",
     doc="log Σ exp(x) over some axes, without overflow.",
 )
 _cumsum = multilinear(
@@ -167,12 +168,6 @@ def _counted(x: Tensor) -> Tensor:
     return astype(x, dtypes.int64) if x.array.dtype.kind in "iub" else x
 
 
-def _floating(name: str, x: Tensor) -> Tensor:
-    if x.array.dtype.kind in "iub":
-        raise RuntimeError(f"{name}: expected a floating-point tensor, got {x.dtype}; convert it with x.float()")
-    return x
-
-
 @numpy_names
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over `dim`; RuntimeError for integers, as in PyTorch.
@@ -181,7 +176,7 @@ def mean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None
     >>> ad.mean(ad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     tensor([1.5000, 3.5000])
     """
-    x = _floating("mean", x if dtype is None else astype(x, dtype))
+    x = floating("mean", x if dtype is None else astype(x, dtype))
     return _mean(x, axis=axes_of(x, dim), keepdims=keepdim)
 
 
@@ -219,7 +214,7 @@ def _spread(op: Any, x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, 
     if isinstance(dim, bool):
         # PyTorch's other signature: var(unbiased).
         dim, unbiased = None, dim
-    x = _floating(op.__name__, x)
+    x = floating(op.__name__, x)
     out: Tensor = op(x, axis=axes_of(x, dim), keepdims=keepdim, correction=_correction(unbiased, correction))
     return out
 
@@ -335,8 +330,8 @@ def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over `dim`, without overflow.
 
     >>> import autodiff as ad
-    >>> ad.logsumexp(ad.tensor([1000.0, 1000.0]), dim=0)
-    tensor(1000.6931)
+    >>> ad.logsumexp(ad.tensor([100.0, 100.0]), dim=0)
+    tensor(100.6931)
     """
     return _logsumexp(x, axis=axes_of(x, dim), keepdims=keepdim)
 
@@ -350,7 +345,8 @@ def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     tensor([1., 3., 6.])
     """
     x = _counted(x) if dtype is None else astype(x, dtype)
-    return _cumsum(x, axis=positive_axis(dim, x.ndim))
+    axis = positive_axis(dim, x.ndim)
+    return _cumsum(x, axis=axis) if x.ndim else clone(x)
 
 
 def _ours(ours: Callable[..., Any]) -> Callable[..., Any]:

@@ -238,7 +238,7 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
     """The elements repeated along axes of length 1, without a copy; -1 keeps a length.
 
     >>> import autodiff as ad
-    >>> ad.expand(ad.zeros(3, 1), -1, 4).shape
+    >>> ad.zeros(3, 1).expand(-1, 4).shape
     (3, 4)
     """
     wanted = sizes(shape)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import Interval
-from autodiff.ops.conversion import astype
+from autodiff.op import Recorder
+from autodiff.ops.conversion import astype, floating
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import operation
 from autodiff.tensor import Tensor
@@ -16,12 +17,16 @@ LOGITS = Interval(-10, 10)
 
 
 def softmax_kernel(x: Any, axis: int) -> Any:
+    if not x.size:
+        return x.copy()
     y = np.exp(x - x.max(axis=axis, keepdims=True))
     y /= y.sum(axis=axis, keepdims=True)
     return y
 
 
 def log_softmax_kernel(x: Any, axis: int) -> Any:
+    if not x.size:
+        return x.copy()
     y = x - x.max(axis=axis, keepdims=True)
     y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
     return y
@@ -48,24 +53,26 @@ _log_softmax = operation(
 
 
 def softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    """exp(x) / Σ exp(x) along `dim`, without overflow; `dtype` converts first.
+    """exp(x) / Σ exp(x) along `dim`, without overflow; `dtype` converts first. RuntimeError for integers.
 
     >>> import autodiff as ad
     >>> ad.softmax(ad.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    x = x if dtype is None else astype(x, dtype)
-    return _softmax(x, axis=positive_axis(dim, x.ndim)) if x.ndim else _softmax(x.reshape(1), axis=0).reshape(())
+    return _along("softmax", _softmax, x, dim, dtype)
 
 
 def log_softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    """The logarithm of `softmax`, exact where that underflows.
+    """The logarithm of `softmax`, exact where that underflows. RuntimeError for integers.
 
     >>> import autodiff as ad
     >>> ad.log_softmax(ad.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
-    x = x if dtype is None else astype(x, dtype)
-    return (
-        _log_softmax(x, axis=positive_axis(dim, x.ndim)) if x.ndim else _log_softmax(x.reshape(1), axis=0).reshape(())
-    )
+    return _along("log_softmax", _log_softmax, x, dim, dtype)
+
+
+def _along(name: str, record: Recorder, x: Tensor, dim: int, dtype: Any) -> Tensor:
+    x = floating(name, x if dtype is None else astype(x, dtype))
+    axis = positive_axis(dim, x.ndim)
+    return record(x, axis=axis) if x.ndim else record(x.reshape(1), axis=0).reshape(())

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from autodiff.domain import Domain, Interval, away_from
 from autodiff.recorders import elementwise
 
 INSIDE = Interval(-0.95, 0.95)
+
+
+def _square_length(a: Any, b: Any) -> Any:
+    """a² + b², or 1 at the origin, where the gradient of the angle is 0 by convention."""
+    length = a * a + b * b
+    return np.where(length == 0, 1.0, length)
+
 
 sin = elementwise(
     "sin",
@@ -72,7 +81,7 @@ atan = elementwise(
 atan2 = elementwise(
     "atan2",
     np.arctan2,
-    vjp=(lambda g, y, a, b: g * (b / (a * a + b * b)), lambda g, y, a, b: -g * (a / (a * a + b * b))),
+    vjp=(lambda g, y, a, b: g * (b / _square_length(a, b)), lambda g, y, a, b: -g * (a / _square_length(a, b))),
     saves="a b",
     domain=(away_from(0.0, low=-5, high=5, margin=0.2), away_from(0.0, low=-5, high=5, margin=0.2)),
     result="float",
