@@ -174,9 +174,6 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
-    "draw",
-    "load",
-    "save",
     "Generator",
     "GradcheckError",
     "Tensor",
@@ -225,6 +222,7 @@ __all__ = [
     "div",
     "dot",
     "double",
+    "draw",
     "einsum",
     "empty",
     "empty_like",
@@ -273,6 +271,7 @@ __all__ = [
     "isnan",
     "le",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log2",
@@ -323,6 +322,7 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "save",
     "seed",
     "select",
     "set_default_dtype",

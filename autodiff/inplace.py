@@ -13,7 +13,7 @@ import numpy as np
 
 from autodiff import dtypes, grad_mode, random
 from autodiff.op import OpError, describe
-from autodiff.ops.indexing import plain_index
+from autodiff.ops.indexing import integers_first, plain_index
 from autodiff.tensor import Tensor
 from autodiff.writes import record_write
 
@@ -113,8 +113,18 @@ def bernoulli_(x: Tensor, p: float = 0.5, *, generator: random.Generator | None 
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value``."""
     _refuse_history(x, "x[...] = ...", value)
+    first, rest = integers_first(plain_index(index))
+    numbers = _operand(value)
     try:
-        x.array[plain_index(index)] = _operand(value)
+        target = x.array if first is None else x.array[first]
+        if isinstance(numbers, np.ndarray):
+            # PyTorch lets the value have leading axes of length 1 that the place lacks.
+            ndim = target[rest].ndim
+            while numbers.ndim > ndim and numbers.shape[0] == 1:
+                numbers = numbers[0]
+        target[rest] = numbers
+    except IndexError as error:
+        raise IndexError(f"x[...] = ...: {error} (x has shape {x.shape})") from error
     except ValueError as error:
         raise OpError(f"x[...] = ...: {error}; x has shape {x.shape}, the value is {describe(value)}") from error
     record_write(x.array)

@@ -127,7 +127,6 @@ leaky_relu = elementwise(
     domain=away_from(0.0),
     analytic=False,
     doc="x where it is positive, else negative_slope * x; its gradient at 0 is the slope.",
-    example="ad.ops.exponential.leaky_relu(ad.tensor([-1.0, 2.0]), negative_slope=0.1) -> tensor([-0.1000,  2.0000])",
 )
 logaddexp = elementwise(
     "logaddexp",

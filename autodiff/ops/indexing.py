@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.op import Recorder
+from autodiff.op import OpError, Recorder
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor
@@ -46,14 +46,40 @@ unget: Recorder = multilinear(
 
 def _plain(part: Any) -> Any:
     if isinstance(part, Tensor):
-        # A copy: what the user does to the index later must not change where the gradient goes.
-        return part.array.copy() if part.array.ndim else part.array.item()
-    return np.asarray(part) if isinstance(part, list) else part
+        part = part.array
+    elif isinstance(part, list):
+        part = np.asarray([_plain(entry) for entry in part])
+    if not isinstance(part, np.ndarray):
+        return part
+    if part.dtype.kind != "b" and part.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
+        raise IndexError(
+            f"expected indices of dtype int64, int32 or bool (a mask), got {part.dtype}; convert them with "
+            f"index.long() or index.bool()"
+        )
+    # A copy: what the user does to the index later must not change where the gradient goes.
+    return part.copy() if part.ndim or part.dtype.kind == "b" else part.item()
 
 
-def plain_index(index: Any) -> Any:
-    """The index with arrays for the tensors and lists in it."""
-    return tuple(_plain(part) for part in index) if isinstance(index, tuple) else _plain(index)
+def plain_index(index: Any) -> tuple[Any, ...]:
+    """The index as a tuple, with arrays for the tensors and lists in it."""
+    return tuple(_plain(part) for part in index) if isinstance(index, tuple) else (_plain(index),)
+
+
+def integers_first(index: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, tuple[Any, ...]]:
+    """Two indices to apply one after the other where integers stand beside arrays; else None and the index itself.
+
+    An integer selects, as in PyTorch; NumPy would broadcast it with the arrays and could move their axis to the front.
+    """
+    if not any(type(part) is int for part in index) or not any(isinstance(part, np.ndarray) for part in index):
+        return None, index
+    first: list[Any] = []
+    for part in index:
+        if type(part) is int or part is Ellipsis:
+            first.append(part)
+        elif part is not None:
+            axes = part.ndim if isinstance(part, np.ndarray) and part.dtype.kind == "b" else 1
+            first += [slice(None)] * axes
+    return tuple(first), tuple(part for part in index if type(part) is not int)
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
@@ -63,7 +89,8 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     >>> ad.tensor([[1, 2], [3, 4]])[:, 1]
     tensor([2, 4])
     """
-    return _get(x, index=plain_index(index))
+    first, rest = integers_first(plain_index(index))
+    return _get(x if first is None else _get(x, index=first), index=rest)
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
@@ -77,13 +104,18 @@ def select(x: Tensor, dim: int, index: int) -> Tensor:
 
 
 def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` entries from `start` along `dim`.
+    """`length` entries from `start`, negative from the end, along `dim`; OpError if they reach beyond it.
 
     >>> import autodiff as ad
     >>> ad.narrow(ad.arange(5), 0, 1, 3)
     tensor([1, 2, 3])
     """
-    return _get(x, index=(slice(None),) * positive_axis(dim, x.ndim) + (slice(start, start + length),))
+    axis = positive_axis(dim, x.ndim)
+    size = x.shape[axis]
+    first = start + size if start < 0 else start
+    if not 0 <= first <= size or length < 0 or first + length > size:
+        raise OpError(f"narrow: expected entries within 0 to {size} of dim {dim}, got {length} from {start}")
+    return _get(x, index=(slice(None),) * axis + (slice(first, first + length),))
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -93,7 +125,14 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> ad.index_select(ad.tensor([10, 20, 30]), 0, ad.tensor([2, 0]))
     tensor([30, 10])
     """
-    return _get(x, index=(slice(None),) * positive_axis(dim, x.ndim) + (_plain(index),))
+    axis = positive_axis(dim, x.ndim)
+    places = index.array.reshape(1) if index.ndim == 0 else index.array
+    if places.ndim != 1:
+        raise IndexError(f"index_select: expected a vector of indices, got shape {index.shape}")
+    _check_places("index_select", places, x, dim)
+    if not x.ndim:
+        return x.clone()
+    return _get(x, index=(slice(None),) * axis + (_plain(places),))
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -118,26 +157,33 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
             [3]])
     """
     if dim is None:
-        return _get(x.reshape(-1), index=_plain(indices.reshape(-1)))
+        return gather(x.reshape(-1), 0, indices.reshape(-1))
+    if indices.ndim != x.ndim:
+        raise OpError(f"take_along_dim: expected indices of {x.ndim} dimensions, got shape {indices.shape}")
     if not x.ndim:
-        return x
+        return gather(x, dim, indices)
     axis = positive_axis(dim, x.ndim)
     shape = list(np.broadcast_shapes((*x.shape[:axis], 1, *x.shape[axis + 1 :]), indices.shape))
     return gather(x.broadcast_to((*shape[:axis], x.shape[axis], *shape[axis + 1 :])), dim, indices.broadcast_to(shape))
 
 
+def _check_places(name: str, at: Array, x: Tensor, dim: int) -> None:
+    if at.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected an integer index, got {at.dtype}; convert it with index.long()")
+    size = x.shape[dim] if x.ndim else 1
+    if at.size and (at.min() < 0 or at.max() >= size):
+        raise IndexError(
+            f"{name}: expected indices from 0 to {size - 1} along dim {dim} of shape {x.shape}, "
+            f"got {at.min()} to {at.max()}"
+        )
+
+
 def _places(x: Tensor, dim: int, index: Tensor) -> tuple[Array, ...]:
     axis = positive_axis(dim, x.ndim)
     at = index.array
-    if at.dtype.kind not in "iu":
-        raise TypeError(f"gather: expected an integer index, got {at.dtype}; convert it with index.long()")
     if at.ndim != x.ndim:
         raise RuntimeError(f"gather: expected an index of {x.ndim} dimensions like the input, got shape {at.shape}")
-    if at.size and (at.min() < 0 or at.max() >= x.shape[axis]):
-        raise IndexError(
-            f"gather: expected indices from 0 to {x.shape[axis] - 1} along dim {dim} of shape {x.shape}, "
-            f"got {at.min()} to {at.max()}"
-        )
+    _check_places("gather", at, x, dim)
     places = list(np.ix_(*(np.arange(n) for n in at.shape))) if at.ndim else []
     if places:
         places[axis] = at.copy()

@@ -93,8 +93,8 @@ def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Ten
             raise RuntimeError(f"split: expected a positive split_size, got {split_size}")
         starts = range(0, max(length, 1), split_size)
         return tuple(narrow(x, dim, start, min(split_size, length - start)) for start in starts)
-    if sum(split_size) != length:
-        raise RuntimeError(f"split: expected lengths that add up to {length}, got {list(split_size)}")
+    if sum(split_size) != length or any(n < 0 for n in split_size):
+        raise RuntimeError(f"split: expected lengths from 0 that add up to {length}, got {list(split_size)}")
     ends = np.cumsum(split_size).tolist()
     return tuple(narrow(x, dim, end - size, size) for end, size in zip(ends, split_size, strict=True))
 

@@ -94,7 +94,13 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshape(x, shape=sizes(shape))
+    return _reshape(x, shape=_checked("reshape", sizes(shape)))
+
+
+def _checked(name: str, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    if any(n < -1 for n in shape):
+        raise OpError(f"{name}: expected lengths of at least 0, or one -1, got {shape}")
+    return shape
 
 
 def view(x: Tensor, *shape: Any) -> Tensor:
@@ -105,7 +111,7 @@ def view(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    out = _reshape(x, shape=sizes(shape))
+    out = _reshape(x, shape=_checked("view", sizes(shape)))
     if not np.may_share_memory(out.array, x.array) and x.array.size:
         raise OpError(
             f"view: shape {out.shape} cannot be laid over memory of shape {x.shape} and strides {x.stride()} "
@@ -131,9 +137,9 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> ad.flatten(ad.zeros(2, 3, 4), start_dim=1).shape
     (2, 12)
     """
+    start, end = positive_axis(start_dim, x.ndim), positive_axis(end_dim, x.ndim)
     if not x.ndim:
         return _reshape(x, shape=(1,))
-    start, end = positive_axis(start_dim, x.ndim), positive_axis(end_dim, x.ndim)
     if start > end:
         raise OpError(f"flatten: expected start_dim not after end_dim, got {start_dim} and {end_dim}")
     merged = math.prod(x.shape[start : end + 1])
@@ -150,7 +156,9 @@ def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     axis = positive_axis(dim, x.ndim)
     lengths = list(sizes)
     if -1 in lengths:
-        lengths[lengths.index(-1)] = x.shape[axis] // -math.prod(lengths)
+        lengths[lengths.index(-1)] = x.shape[axis] // max(-math.prod(lengths), 1)
+    if math.prod(lengths) != x.shape[axis]:
+        raise OpError(f"unflatten: expected lengths whose product is {x.shape[axis]}, got {tuple(sizes)}")
     return _reshape(x, shape=(*x.shape[:axis], *lengths, *x.shape[axis + 1 :]))
 
 
@@ -203,8 +211,8 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     (3, 2)
     """
     order = list(range(x.ndim))
+    i, j = positive_axis(dim0, x.ndim), positive_axis(dim1, x.ndim)
     if x.ndim:
-        i, j = positive_axis(dim0, x.ndim), positive_axis(dim1, x.ndim)
         order[i], order[j] = order[j], order[i]
     return _permute(x, axes=tuple(order))
 
@@ -228,6 +236,8 @@ def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[
     """
     sources = [positive_axis(d, x.ndim) for d in ([source] if isinstance(source, int) else source)]
     targets = [positive_axis(d, x.ndim) for d in ([destination] if isinstance(destination, int) else destination)]
+    if not x.ndim:
+        return x
     rest = [d for d in range(x.ndim) if d not in sources]
     for target, axis in sorted(zip(targets, sources, strict=True)):
         rest.insert(target, axis)
@@ -242,7 +252,10 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
     (3, 4)
     """
     wanted = sizes(shape)
-    own = (1,) * (len(wanted) - x.ndim) + x.shape
+    new = len(wanted) - x.ndim
+    if new < 0 or any(n < -1 for n in wanted) or -1 in wanted[:new]:
+        raise OpError(f"expand: expected at least {x.ndim} lengths, -1 only for axes of {x.shape}, got {wanted}")
+    own = (1,) * new + x.shape
     return broadcast(x, shape=tuple(have if want == -1 else want for have, want in zip(own, wanted, strict=False)))
 
 
@@ -259,7 +272,7 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    return broadcast(x, shape=tuple(shape))
+    return expand(x, *shape)
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -275,7 +288,8 @@ def flip(x: Tensor, *dims: Any) -> Tensor:
     >>> ad.flip(ad.tensor([1, 2, 3]), 0)
     tensor([3, 2, 1])
     """
-    return _flip(x, axis=tuple(positive_axis(d, x.ndim) for d in sizes(dims)))
+    axes = tuple(positive_axis(d, x.ndim) for d in sizes(dims))
+    return _flip(x, axis=axes if x.ndim else ())
 
 
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
@@ -286,7 +300,7 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return _tril(x, k=diagonal)
+    return _tril(_matrices("tril", x), k=diagonal)
 
 
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
@@ -297,7 +311,13 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    return _triu(x, k=diagonal)
+    return _triu(_matrices("triu", x), k=diagonal)
+
+
+def _matrices(name: str, x: Tensor) -> Tensor:
+    if x.ndim < 2:
+        raise OpError(f"{name}: expected at least 2 dimensions, got shape {x.shape}")
+    return x
 
 
 @implements(np.transpose)
