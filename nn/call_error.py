@@ -35,12 +35,15 @@ def name_the_module(error: Exception, module: "Module", args: tuple[Any, ...], k
     if type(error) in _MESSAGE_ONLY:
         error.args = (f"{names[-1]}: {message}{inside}",)
     else:
-        error.__notes__ = [f"raised in {names[-1]}{inside}"]
+        others = [note for note in getattr(error, "__notes__", ()) if note != known.get("module_note")]
+        known["module_note"] = f"raised in {names[-1]}{inside}"
+        error.__notes__ = [*others, known["module_note"]]
 
 
 def _names(calls: list[Call]) -> list[str]:
     """``encoder.0 (Linear)`` for each module: its path from the outermost, or from one that does not hold it."""
-    names, path, outer = [], "", None
+    names: list[str] = []
+    path, outer = "", None
     for module, _ in calls:
         inside = next((p for p, m in outer.named_modules() if m is module), None) if outer is not None else None
         path = ".".join(filter(None, (path, inside))) if inside is not None else ""

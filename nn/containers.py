@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import groupby
 from typing import Any, Generic, Self, TypeVar, overload
 
-from autodiff.tensor import Tensor
-from nn.module import MODULE, PARAMETER, Module, format_members, indent
+from nn.module import MODULE, PARAMETER, Module
 from nn.parameter import Parameter
+from nn.representation import format_members, indent
 
 Element = TypeVar("Element")
 
@@ -17,6 +17,10 @@ class _List(Module, Generic[Element]):
 
     _kind = MODULE
 
+    def __init__(self, elements: Iterable[Any] = ()) -> None:
+        super().__init__()
+        self.extend(elements)
+
     def _element(self, value: Any) -> Element:
         """What is registered for a `value` that the user gives."""
         element: Element = value
@@ -24,7 +28,7 @@ class _List(Module, Generic[Element]):
 
     def _select(self, named: list[tuple[str, Element]]) -> Self:
         """A list like this one of some of its elements."""
-        return type(self)([element for _, element in named])  # type: ignore[call-arg]
+        return type(self)([element for _, element in named])
 
     def _named(self) -> list[tuple[str, Element]]:
         return list(self._members(self._kind).items())
@@ -150,10 +154,6 @@ class ModuleList(_List[Module]):
     )
     """
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        super().__init__()
-        self.extend(modules)
-
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError("a ModuleList only holds modules: loop over it, or use nn.Sequential")
 
@@ -179,10 +179,6 @@ class ParameterList(_List[Parameter]):
     """
 
     _kind = PARAMETER
-
-    def __init__(self, values: Iterable[Tensor] = ()) -> None:
-        super().__init__()
-        self.extend(values)
 
     def _element(self, value: Any) -> Parameter:
         return as_parameter(value)
@@ -248,9 +244,9 @@ class ParameterDict(_Dict[Parameter]):
         return _describe_parameters(self.items())
 
 
-def as_parameter(value: Any) -> Any:
-    """A parameter that shares the memory of a tensor; anything else is returned as it is."""
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+def as_parameter(value: Any) -> Parameter:
+    """The value if it is a parameter, else a parameter that shares its memory; TypeError if it is no tensor."""
+    return value if isinstance(value, Parameter) else Parameter(value)
 
 
 def _describe_parameters(named: Iterable[tuple[str, Parameter]]) -> str:

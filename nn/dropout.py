@@ -2,6 +2,7 @@
 
 from autodiff.tensor import Tensor
 from nn import functional as F
+from nn.functional.dropout import check_probability
 from nn.module import Module
 
 
@@ -18,7 +19,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        F.check_probability(p)
+        check_probability(p)
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Tensor) -> Tensor:

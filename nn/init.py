@@ -38,9 +38,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
             raise ValueError(f"calculate_gain expected a number as the slope of leaky_relu, got {param!r}")
         return math.sqrt(2 / (1 + slope**2))
     if nonlinearity not in _GAINS:
-        raise ValueError(
-            f"calculate_gain expected one of {', '.join([*_GAINS, 'leaky_relu'])}; got {nonlinearity!r}"
-        )
+        raise ValueError(f"calculate_gain expected one of {', '.join([*_GAINS, 'leaky_relu'])}; got {nonlinearity!r}")
     return _GAINS[nonlinearity]
 
 

@@ -1,17 +1,17 @@
 """The base of every layer and model: holds parameters, buffers and other modules under their attribute names."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, Self
 
 import autodiff as ad
-from autodiff.dtypes import DType, as_dtype
+from autodiff.dtypes import as_dtype
 from autodiff.tensor import Tensor, check_device
 from nn.call_error import name_the_module
 from nn.parameter import Parameter
+from nn.plain_container import warn_about_plain_container
+from nn.representation import format_members, indent
 from nn.state import IncompatibleKeys, compare_states
 
 PARAMETER, BUFFER, TEMPORARY_BUFFER, MODULE = "parameter", "buffer", "temporary buffer", "module"
@@ -45,8 +45,8 @@ class Module:
     """
 
     training: bool
-    # What is registered, in PyTorch's order: attribute name -> PARAMETER, BUFFER, TEMPORARY_BUFFER or MODULE. The values
-    # are ordinary attributes, so that reading `self.weight` costs no more than reading any attribute.
+    # What each registered attribute is: PARAMETER, BUFFER, TEMPORARY_BUFFER or MODULE, in PyTorch's order. The values
+    # are ordinary attributes, so that reading `self.weight` costs no more than reading any other.
     _registered: dict[str, str]
 
     def __init__(self) -> None:
@@ -88,6 +88,11 @@ class Module:
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         self._registered.pop(name, None)
+
+    def __copy__(self) -> Self:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, _registered=dict(self._registered))
+        return copy
 
     def _register(self, name: str, value: Any, kind: str) -> None:
         if "_registered" not in self.__dict__:
@@ -131,16 +136,8 @@ class Module:
     add_module = register_module
 
     def _warn_about_plain_container(self, name: str, value: Any) -> None:
-        for kind, container in ((Module, "Module"), (Parameter, "Parameter")):
-            found = [element for element in _elements(value) if isinstance(element, kind)]
-            members = {id(member) for member in (self.modules() if kind is Module else self.parameters())} if found else ()
-            if any(id(element) not in members for element in found):
-                warnings.warn(
-                    f"{type(self).__name__}.{name} is a plain {type(value).__name__} that holds {kind.__name__.lower()}s: "
-                    f"they are not registered, so parameters(), state_dict() and train() do not see them. "
-                    f"Use nn.{container}{'Dict' if isinstance(value, dict) else 'List'} instead",
-                    stacklevel=3,
-                )
+        warn_about_plain_container(self, name, value, Module, self.modules())
+        warn_about_plain_container(self, name, value, Parameter, self.parameters())
 
     def _members(self, *kinds: str) -> Mapping[str, Any]:
         values = self.__dict__
@@ -236,8 +233,8 @@ class Module:
             if found is None:
                 names = ", ".join(module._modules) or "none"
                 raise AttributeError(
-                    f"{type(self).__name__} has no submodule {target!r}: {type(module).__name__} has no module {name!r} "
-                    f"(its modules: {names})"
+                    f"{type(self).__name__} has no submodule {target!r}: there is no {name!r} in "
+                    f"{type(module).__name__} (its modules: {names})"
                 )
             module = found
         return module
@@ -258,8 +255,8 @@ class Module:
         tensors = module._members(*kinds)
         if tensors.get(name) is None:
             raise AttributeError(
-                f"{type(self).__name__} has no {kinds[0]} {target!r}: {type(module).__name__} has no {kinds[0]} {name!r} "
-                f"(its {kinds[0]}s: {', '.join(tensors) or 'none'})"
+                f"{type(self).__name__} has no {kinds[0]} {target!r}: there is no {name!r} in "
+                f"{type(module).__name__} (its {kinds[0]}s: {', '.join(tensors) or 'none'})"
             )
         return tensors[name]
 
@@ -381,19 +378,6 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def indent(text: str) -> str:
-    """Shift all lines but the first by two spaces."""
-    return text.replace("\n", "\n  ")
-
-
-def format_members(name: str, extra: list[str], members: list[str]) -> str:
-    """``name(extra)`` on one line if that is all, and else one line for each of `extra` and `members`."""
-    if not members and len(extra) <= 1:
-        return f"{name}({''.join(extra)})"
-    lines = "\n  ".join(extra + members)
-    return f"{name}(\n  {lines}\n)"
-
-
 def _check_value(module: str, name: str, value: Any, kind: str) -> None:
     """TypeError unless `value` is None or what is registered as a `kind`."""
     cls = {PARAMETER: Parameter, MODULE: Module}.get(kind, Tensor)
@@ -402,12 +386,3 @@ def _check_value(module: str, name: str, value: Any, kind: str) -> None:
             f"cannot assign {type(value).__name__} to {module}.{name}, a registered {kind}: expected "
             f"{_EXPECTED[kind]}, or None"
         )
-
-
-def _elements(container: Any, limit: int = 100) -> Iterator[Any]:
-    """What is in a list, tuple or dict and those inside it; the first hundred of each, which may be a data set."""
-    for element in islice(container.values() if isinstance(container, dict) else container, limit):
-        if isinstance(element, list | tuple | dict):
-            yield from _elements(element, limit)
-        else:
-            yield element

@@ -15,12 +15,12 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
     def __repr__(self) -> str:
-        return super().__repr__() if any(self) else "<All keys matched successfully>"
+        if not any(self):
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-def compare_states(
-    module: str, own: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool
-) -> IncompatibleKeys:
+def compare_states(module: str, own: Mapping[str, Tensor], given: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
     """Compare the state a `module` has with one that it is given.
 
     RuntimeError with everything that does not fit: shapes and types always, the keys if `strict`.
@@ -35,12 +35,10 @@ def compare_states(
     if strict:
         problems += [f"missing key {key} {_describe(own[key])}" for key in missing]
         problems += [f"unexpected key {key} {_describe(given[key])}" for key in unexpected]
-    found = [problem for problem in problems if problem]
-    if found:
-        hint = "\nPass strict=False to load only the keys that both have." if strict and (missing or unexpected) else ""
-        raise RuntimeError(
-            f"load_state_dict: the state does not fit {module}, which is left unchanged:\n  {'\n  '.join(found)}{hint}"
-        )
+    lines = "".join(f"\n  {problem}" for problem in problems if problem)
+    if lines:
+        hint = "\nstrict=False would load only the keys that both have." if strict and (missing or unexpected) else ""
+        raise RuntimeError(f"load_state_dict: the state does not fit {module}, which is left unchanged:{lines}{hint}")
     return IncompatibleKeys(missing, unexpected)
 
 

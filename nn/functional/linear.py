@@ -1,5 +1,6 @@
-"""The linear map with a bias as one op: as a product and a sum it would be three nodes."""
+"""The linear map with a bias as one op; composed, it would be three nodes."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,29 +10,59 @@ from autodiff.recorders import operation
 
 
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    y = np.matmul(x, weight.T)
-    if bias is not None:
-        y += bias
+    same = x.dtype is weight.dtype and (bias is None or bias.dtype is weight.dtype)
+    if not same:
+        _refuse_mixed_dtypes(x, weight, bias)
+    y = x.dot(weight.T) if x.ndim == 2 == weight.ndim else _product(x, weight)
+    if bias is None:
+        return y
+    if not same:
+        return y + bias
+    y += bias
     return y
 
 
+def _refuse_mixed_dtypes(x: Any, weight: Any, bias: Any) -> None:
+    """ValueError for dtypes that differ, which NumPy would widen silently; the complex step may mix them."""
+    given = [x.dtype, weight.dtype] + ([] if bias is None else [bias.dtype])
+    # Compared by value here: an unpickled array has a dtype object of its own.
+    if len(set(given)) > 1 and not any(dtype.kind == "c" for dtype in given):
+        raise ValueError(
+            f"expected input, weight and bias of one dtype, got {', '.join(map(str, given))}; convert the input with "
+            f"x.to({weight.dtype}), or the model with model.to({x.dtype})"
+        )
+
+
+def _product(x: Any, weight: Any) -> Any:
+    if weight.ndim != 2 or not x.ndim:
+        raise ValueError(f"expected an input (*, in) and a weight (out, in), got {x.shape} and {weight.shape}")
+    return _rows(x).dot(weight.T).reshape(*x.shape[:-1], len(weight))
+
+
+def _rows(x: Any) -> Any:
+    """`x` as a matrix: one product over all rows is faster than one for each entry of the leading axes."""
+    return np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _input_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    return np.dot(g, weight) if g.ndim == 2 else np.reshape(np.dot(_rows(g), weight), x.shape)
+
+
 def _weight_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
-    if x.ndim != 2:
-        # One product over all rows, whatever axes they are arranged in.
-        g, x = np.reshape(g, (-1, g.shape[-1])), np.reshape(x, (-1, x.shape[-1]))
-    return np.matmul(np.transpose(g), x)
+    return np.dot(np.transpose(g), x) if g.ndim == 2 else np.dot(np.transpose(_rows(g)), _rows(x))
+
+
+def _bias_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    # For a matrix the sum that the engine would make of g anyway: 2.0 µs for 32 rows, where finding out takes it 3.7.
+    return np.sum(g, axis=0) if g.ndim == 2 else g
 
 
 linear = operation(
     "linear",
     _linear,
-    vjp=(
-        lambda g, y, x, weight, bias: np.matmul(g, weight),
-        _weight_rule,
-        lambda g, y, x, weight, bias: g,
-    ),
+    vjp=(_input_rule, _weight_rule, _bias_rule),
     saves=("weight", "x", ""),
     domain=Interval(-3, 3),
-    result="strict",
     doc="x Wᵀ + b for x of shape (*, in), W of shape (out, in), and b of shape (out,) or None.",
+    example="linear(ad.ones(1, 2), ad.eye(2), ad.tensor([1.0, 2.0])) -> tensor([[2., 3.]])",
 )

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import Interval
-from autodiff.op import OpError, describe
+from autodiff.op import OpError
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor
+from nn.functional.operands import check_same_shape
 from nn.functional.reduction import reduce
 
 PROBABILITIES = Interval(0.05, 0.95)
@@ -114,16 +115,3 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         loss = loss + (pos_weight - 1) * target * _with_logits(input, 1.0)
     return reduce(loss if weight is None else loss * weight, reduction)
-
-
-def check_same_shape(name: str, input: Any, target: Any) -> None:
-    """TypeError unless both are tensors, OpError unless they have the same shape."""
-    for given in (input, target):
-        if not isinstance(given, Tensor):
-            raise TypeError(f"{name} expected tensors, got {describe(given)}; make one with ad.tensor(...)")
-    if input.array.shape != target.array.shape:
-        raise OpError(
-            f"{name} expected a target of the input's shape {input.shape}, got {target.shape}; broadcasting them would "
-            f"compare pairs that do not belong together: reshape one, for example target.reshape({input.shape}) or "
-            f"input.squeeze(-1)"
-        )

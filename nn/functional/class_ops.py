@@ -1,0 +1,81 @@
+"""The ops behind the losses of class scores: what they read of each row of scores is one element."""
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.domain import Interval
+from autodiff.op import Recorder
+from autodiff.ops.softmax import _softmax as softmax
+from autodiff.ops.softmax import softmax_kernel
+from autodiff.recorders import multilinear, operation
+from autodiff.tensor import Array
+
+SCORES = Interval(-10, 10)
+
+# The index `at` counts in row-major order through all scores; reading 32 of them takes 0.2 µs, with an index an axis
+# 0.7. It names no place twice, since it holds one class for each place on the other axes.
+
+
+def _spread_kernel(x: Array, at: Array, weights: Any, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, x.dtype)
+    out.reshape(-1)[at] = x * weights
+    return out
+
+
+weighted_sum_at: Recorder = multilinear(
+    "nll_loss",
+    lambda x, at, weights: (x.take(at) * weights).sum(),
+    vjp=lambda g, y, x, at, weights: _spread.rule(g, at=at, weights=weights, shape=x.shape),
+    doc="The weighted sum of the elements at an index.",
+)
+_spread: Recorder = multilinear(
+    "nll_loss_slope",
+    _spread_kernel,
+    vjp=lambda g, y, x, at, weights, shape: weighted_sum_at.rule(g, at=at, weights=weights),
+    doc="Zeros, with a number times weights at an index.",
+)
+
+
+def _along(weights: Any, axis: int) -> Any:
+    return np.expand_dims(weights, axis) if np.ndim(weights) else weights
+
+
+def _cross_entropy_kernel(x: Array, axis: int, at: Array, weights: Any) -> Any:
+    shifted = x - x.max(axis=axis, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=axis))
+    return ((shifted.take(at) - log_sums) * weights).sum()
+
+
+def _slope_kernel(a: Array, b: Array, axis: int, at: Array, weights: Any) -> Array:
+    factor = a * weights
+    out: Array = softmax_kernel(np.ascontiguousarray(b), axis)
+    out *= -_along(factor, axis)
+    out.reshape(-1)[at] += factor
+    return out
+
+
+def _curvature(g: Any, y: Any, a: Any, b: Any, axis: int, at: Array, weights: Any) -> Any:
+    probabilities = softmax.rule(b, axis=axis)
+    moved = g * (-a * _along(weights, axis)) * probabilities
+    return moved - probabilities * np.sum(moved, axis=axis, keepdims=True)
+
+
+# One node for what would be two: with small batches the time goes into the graph, not into the arithmetic.
+cross_entropy_at: Recorder = operation(
+    "cross_entropy",
+    _cross_entropy_kernel,
+    vjp=lambda g, y, x, axis, at, weights: _slope.rule(g, x, axis=axis, at=at, weights=weights),
+    saves="x",
+    domain=SCORES,
+    doc="The weighted sum of the log-softmax along an axis at an index.",
+)
+_slope: Recorder = operation(
+    "cross_entropy_slope",
+    _slope_kernel,
+    vjp=(lambda g, y, a, b, **params: np.sum(g * _slope.rule(np.ones(a.shape, a.dtype), b, **params)), _curvature),
+    saves=("b", "a b"),
+    domain=SCORES,
+    analytic=False,
+    doc="The gradient of cross_entropy: a times the weights times (one-hot - softmax of b).",
+)
