@@ -31,10 +31,12 @@ def _array(data: Any, dtype: Any, copy: bool | None) -> Any:
         wanted = None
     try:
         array = np.array(_without_tensors(data), wanted, copy=copy)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(
             f"expected numbers, or nested sequences of equal lengths; got {data!r:.80} ({error})"
         ) from error
+    if array.dtype.kind in "OUSMm":
+        raise ValueError(f"expected numbers, or nested sequences of equal lengths; got {data!r:.80}")
     if wanted is None:
         if array.dtype.kind == "f":
             array = array.astype(dtypes.get_default_dtype())
@@ -142,8 +144,10 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     >>> ad.full((2,), 7)
     tensor([7, 7])
     """
-    wanted = _array(fill_value, dtype, True).dtype
-    return finish(np.full(shape_of((size,)), fill_value, wanted), requires_grad, device)
+    value = _array(fill_value, dtype, True)
+    if value.ndim:
+        raise TypeError(f"full: expected one number as fill_value, got an array of shape {value.shape}")
+    return finish(np.full(shape_of((size,)), value), requires_grad, device)
 
 
 def zeros_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -179,8 +183,9 @@ def arange(
     """
     if end is None:
         start, end = 0, start
-    if step == 0:
-        raise RuntimeError("arange: expected a step other than 0")
+    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(f"arange: expected a step that leads from {start} towards {end}, got {step}")
     whole = all(isinstance(value, int | np.integer) for value in (start, end, step))
     wanted = dtypes.int64 if dtype is None and whole else _dtype(dtype)
     return finish(np.arange(start, end, step).astype(wanted), requires_grad, device)
@@ -195,6 +200,9 @@ def linspace(
     >>> ad.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    if steps < 0:
+        raise RuntimeError(f"linspace: expected at least 0 steps, got {steps}")
+    start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
     return finish(np.linspace(start, end, steps).astype(_dtype(dtype)), requires_grad, device)
 
 

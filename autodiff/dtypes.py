@@ -7,6 +7,7 @@ float32 into float64. https://pytorch.org/docs/stable/tensor_attributes.html#typ
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -53,13 +54,15 @@ def set_default_dtype(dtype: Any) -> None:
 
 @cache
 def _known_dtype(dtype: Any) -> DType:
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    for known in SUPPORTED:
-        if known == found:
-            return known
+    # NumPy takes None for float64, and None never compares unequal to it.
+    found: DType | None = None
+    if dtype is not None:
+        with suppress(TypeError):
+            found = np.dtype(dtype)
+    if found is not None:
+        for known in SUPPORTED:
+            if known == found:
+                return known
     names = ", ".join(str(d) for d in SUPPORTED)
     limit = " (complex tensors are outside what this engine does)" if found is not None and found.kind == "c" else ""
     raise TypeError(f"expected a dtype among {names}; got {dtype!r}{limit}")

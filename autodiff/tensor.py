@@ -117,6 +117,11 @@ class Tensor(TensorMethods):
         """The same memory, cut off from the graph."""
         return wrap(self.array)
 
+    def cuda(self, device: Any = None) -> Self:
+        """RuntimeError: tensors live on the CPU."""
+        check_device("cuda")
+        return self
+
     def dim(self) -> int:
         """The number of dimensions."""
         return self.array.ndim

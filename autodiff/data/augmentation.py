@@ -13,8 +13,8 @@ def random_shift(images: Tensor, max_shift: int, *, fill: float = 0.0, generator
     """Move each image by whole pixels, up to `max_shift` up or down and left or right, drawn uniformly.
 
     `images` are (n, height, width) or (n, channels, height, width); all channels of an image move together, and `fill`
-    comes in at the edges. The result is new, in the same dtype. ValueError for other shapes and for a `max_shift` that is
-    negative or no whole number, RuntimeError for images that require grad, since none would go through.
+    comes in at the edges. The result is new, in the same dtype. ValueError for other shapes and for a `max_shift` that
+    is negative or no whole number, RuntimeError for images that require grad, since none would go through.
 
     >>> import autodiff as ad
     >>> from autodiff.data import random_shift
@@ -29,7 +29,9 @@ def random_shift(images: Tensor, max_shift: int, *, fill: float = 0.0, generator
             f"got {images.shape}; for a single image use x.unsqueeze(0)"
         )
     if not isinstance(max_shift, int) or max_shift < 0:
-        raise ValueError(f"random_shift: expected max_shift to be a whole number of pixels, at least 0; got {max_shift!r}")
+        raise ValueError(
+            f"random_shift: expected max_shift, a whole number of pixels, to be at least 0; got {max_shift!r}"
+        )
     draw = (generator or random.default_generator).integers
     n = len(images)
     top, left = draw(0, 2 * max_shift + 1, (2, n))

@@ -17,7 +17,14 @@ FONT = "Helvetica,Arial,sans-serif"
 GREY = "#5f6b7a"
 GRAPH = {"fontname": FONT, "nodesep": "0.3", "ranksep": "0.35", "pad": "0.2"}
 # ordering=in: the operands of an operation stand from left to right as they stand in the call.
-NODE = {"ordering": "in", "fontname": FONT, "fontsize": "12", "height": "0.35", "margin": "0.12,0.05", "penwidth": "1.2"}
+NODE = {
+    "ordering": "in",
+    "fontname": FONT,
+    "fontsize": "12",
+    "height": "0.35",
+    "margin": "0.12,0.05",
+    "penwidth": "1.2",
+}
 EDGE = {"fontname": FONT, "fontsize": "10", "fontcolor": GREY, "color": "#7b8794", "arrowsize": "0.6"}
 # A shape, a fill and a line for each role, so that they differ in print and to colour-blind eyes as well.
 LOOKS = {
@@ -97,6 +104,6 @@ def _plain(text: str) -> str:
 
 
 def _label(box: Box) -> str:
-    if not box.name:
+    if not box.note:
         return _plain(box.label)
-    return f'<{escape(box.label)}<br/><font point-size="10" color="{GREY}">{escape(box.name)}</font>>'
+    return f'<{escape(box.label)}<br/><font point-size="10" color="{GREY}">{escape(box.note)}</font>>'

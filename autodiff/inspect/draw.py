@@ -34,7 +34,8 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
     >>> w = ad.ones(2, 3, requires_grad=True)
     >>> loss = (w * 2).sum()
     >>> graph = draw(loss, params={"w": w})
-    >>> print(graph.source.splitlines()[-3])
+    >>> "label=w" in graph.source, "label=sum" in graph.source
+    (True, True)
     """
     if callable(what):
         names, watched, result = _run(what, inputs)
@@ -45,7 +46,7 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
         )
     else:
         names, watched, result = {}, {}, what
-    names |= _names(params)
+    names |= {} if params is None else _names(params)
     outputs = dict(_tensors(result, "output" if isinstance(result, Tensor | list | tuple) else ""))
     if not outputs:
         expected = (
@@ -86,7 +87,8 @@ def _run(function: Any, inputs: tuple[Any, ...]) -> tuple[dict[Any, str], dict[A
         raise
     finally:
         set_rng_state(random_state)
-    return _names(function), {identity(x): name for name, x in _tensors(arguments)}, result
+    names = _names(function) if hasattr(function, "named_parameters") else {}
+    return names, {identity(x): name for name, x in _tensors(arguments)}, result
 
 
 def _tracked(x: Any) -> Any:
@@ -95,15 +97,20 @@ def _tracked(x: Any) -> Any:
 
 
 def _names(params: Any) -> dict[Any, str]:
-    """Names by identity; where a tensor has two names, the first."""
+    """Names by identity, of a module or a dict; where a tensor has two names, the first."""
     if hasattr(params, "named_parameters"):
-        params = {**dict(params.named_buffers()), **dict(params.named_parameters())}
-    elif callable(params) or not isinstance(params, Mapping | None):
-        raise TypeError(
-            f"draw expected params to be a module or a dict of tensors by name, got {type(params).__name__}; "
-            f"for example params={{'w': w}}"
-        )
-    return {identity(x): name for name, x in reversed([*_tensors(params)])}
+        named = [*params.named_parameters(), *getattr(params, "named_buffers", tuple)()]
+    elif isinstance(params, Mapping):
+        named = list(params.items())
+    else:
+        named = [("params", params)]
+    for name, x in named:
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"draw expected params to be a module or a dict of tensors by name, such as params={{'w': w}}; "
+                f"got {type(x).__name__} for {name}"
+            )
+    return {identity(x): str(name) for name, x in reversed(named)}
 
 
 def _tensors(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -28,9 +28,10 @@ def render(source: str, format: str, engine: str = "dot") -> bytes:
         picture: bytes = _pygraphviz().AGraph(string=source).draw(format=format, prog=engine)
         return picture
     except graphviz.CalledProcessError as error:
-        raise RenderError(f"Graphviz could not draw the graph: {error.stderr.decode(errors='replace')}") from error
-    except (ValueError, OSError) as error:
-        raise RenderError(f"Graphviz could not draw the graph: {error}") from error
+        raise RenderError(f"Graphviz could not draw {format}: {error.stderr.decode(errors='replace')}") from error
+    except (ValueError, TypeError, OSError) as error:
+        # pygraphviz raises TypeError for a format that its Graphviz was built without.
+        raise RenderError(f"Graphviz could not draw {format}: {error}") from error
 
 
 def _pygraphviz() -> Any:
@@ -51,8 +52,10 @@ def save(graph: graphviz.Digraph, path: str | os.PathLike[str]) -> Path:
 
     >>> import autodiff as ad
     >>> from autodiff.inspect import draw, save
+    >>> from tempfile import TemporaryDirectory
     >>> loss = (ad.ones(2, requires_grad=True) * 3).sum()
-    >>> save(draw(loss), getfixture("tmp_path") / "loss.dot").name
+    >>> with TemporaryDirectory() as folder:
+    ...     save(draw(loss), f"{folder}/loss.dot").name
     'loss.dot'
     """
     path = Path(path)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from autodiff.graph import Node, ancestors
+from autodiff.op import describe
 from autodiff.tensor import Tensor
 
 Shape = tuple[int, ...]
-# A weight that a recurrent network reads at each of 60 steps: 360 arrows from one box took over a minute to lay out and
-# could not be followed; a box beside each step took 0.3 s.
+# A recurrent network reads its weights at every step. From one box, the arrows of 60 steps took over a minute to lay
+# out and could not be followed; with a box beside each step it takes 3 s.
 MOST_ARROWS = 4
 
 
@@ -31,11 +32,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Box:
-    """A node of the picture; `name` is what the user calls the tensor, `about` a sentence for the tooltip."""
+    """A node of the picture; `note` is a second, smaller line, `about` the text shown under the mouse."""
 
     role: Role
     label: str
-    name: str = ""
+    note: str = ""
     about: str = ""
 
 
@@ -82,7 +83,7 @@ def structure_of(outputs: Mapping[str, Tensor], names: Mapping[Any, str], inputs
 
     for node in ancestors(y.node for y in outputs.values() if y.node is not None):
         if node.op is not None:
-            key = add(node, Box(Role.OPERATION, node.name, names.get(node, ""), _first_sentence(node.op.doc)))
+            key = add(node, Box(Role.OPERATION, node.name, names.get(node, ""), _about(node)))
         elif node in inputs:
             key = add(node, Box(Role.INPUT, inputs[node]))
         else:
@@ -100,7 +101,7 @@ def repeat_shared(structure: Structure) -> Structure:
     """The same with a box beside each use of a leaf, input or constant that more than `MOST_ARROWS` operations read."""
     uses = Counter(arrow.tail for arrow in structure.arrows)
     shared = {
-        key: replace(structure.boxes[key], name=f"used {count} times")
+        key: replace(structure.boxes[key], note=f"used {count} times")
         for key, count in uses.items()
         if count > MOST_ARROWS and structure.boxes[key].role is not Role.OPERATION
     }
@@ -144,5 +145,6 @@ def _kind(leaf: Any) -> str:
     return type(leaf.tensor()).__name__.lower() if leaf.tensor() is not None else "tensor"
 
 
-def _first_sentence(doc: str) -> str:
-    return doc.partition(". ")[0].partition("\n")[0]
+def _about(node: Node) -> str:
+    params = [f"{name}: {describe(value)}" for name, value in (node.params or {}).items()]
+    return "\n".join([node.op.doc, *params])

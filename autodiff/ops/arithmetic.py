@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import POSITIVE, REALS, Domain, Interval, away_from
+from autodiff.dtypes import result_dtype
 from autodiff.op import Recorder
+from autodiff.ops.conversion import astype
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor
 
@@ -162,10 +164,19 @@ minimum = elementwise(
     doc="The smaller of a and b; at a tie each gets half of the gradient.",
     example="ad.minimum(ad.tensor([1.0, 5.0]), ad.tensor([3.0, 2.0])) -> tensor([1., 2.])",
 )
+
+
+def _outside(x: Any, low: Any, high: Any) -> Any:
+    if low is None:
+        return x > high
+    return x < low if high is None else (x < low) | (x > high)
+
+
 _clamp = elementwise(
     "clamp",
     lambda x, low, high: np.clip(x, low, high),
-    vjp=lambda g, y, x, low, high: np.where((x >= low) & (x <= high), g, 0.0),
+    # Not x >= low, which is false for a limit that is absent (None) and for NaN.
+    vjp=lambda g, y, x, low, high: np.where(_outside(x, low, high), 0.0, g),
     saves="x",
     domain=away_from(-1.0, 1.0, low=-5, high=5),
     analytic=False,
@@ -306,7 +317,8 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         low = x if min is None else maximum(x, min)
         return low if max is None else minimum(low, max)
-    return _clamp(x, low=-np.inf if min is None else min, high=np.inf if max is None else max)
+    wanted = result_dtype(x.array, *(limit for limit in (min, max) if limit is not None))
+    return _clamp(astype(x, wanted), low=min, high=max)
 
 
 clip = clamp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
         return np.matmul(np.swapaxes(a, -1, -2), g[..., None])[..., 0]
     if b.ndim == 2 < a.ndim:
         # One product over all rows; the general form would make one a batch entry and add them up afterwards.
-        a, g = np.reshape(a, (-1, a.shape[-1])), np.reshape(g, (-1, g.shape[-1]))
+        rows = math.prod(a.shape[:-1])
+        a, g = np.reshape(a, (rows, a.shape[-1])), np.reshape(g, (rows, g.shape[-1]))
     return np.matmul(np.swapaxes(a, -1, -2), g)
 
 
@@ -97,6 +99,8 @@ def outer(x: Tensor, vec2: Tensor) -> Tensor:
     tensor([[3, 4],
             [6, 8]])
     """
+    if x.ndim != 1 or vec2.ndim != 1:
+        raise OpError(f"outer: expected two vectors, got {describe(x)} and {describe(vec2)}")
     return x.unsqueeze(1) * vec2.unsqueeze(0)
 
 
@@ -173,6 +177,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     for term, x in zip(terms, tensors, strict=True):
         if len(term) != x.ndim:
             raise OpError(f"einsum: {equation!r} gives an operand {len(term)} axes ({term}), got shape {x.shape}")
+    if len({x.dtype for x in tensors}) > 1:
+        raise OpError(f"einsum: expected operands of one dtype, got {', '.join(describe(x) for x in tensors)}")
     lengths: dict[str, int] = {}
     for term, x in zip(terms, tensors, strict=True):
         for letter, n in zip(term, x.shape, strict=True):

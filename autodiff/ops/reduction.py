@@ -64,7 +64,8 @@ def _count(x: Any, axis: tuple[int, ...]) -> int:
 
 _sum = multilinear(
     "sum",
-    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    # NumPy would widen int32 and bool, which reach this op only if they were asked for.
+    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
     vjp=lambda g, y, x, axis, keepdims: _restore(g, axis, keepdims),
     doc="The sum over some axes.",
 )
@@ -146,7 +147,7 @@ _logsumexp = operation(
 )
 _cumsum = multilinear(
     "cumsum",
-    lambda x, axis: np.cumsum(x, axis=axis),
+    lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype),
     vjp=lambda g, y, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
     doc="The running sum along an axis.",
 )

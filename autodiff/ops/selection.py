@@ -60,6 +60,8 @@ def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     >>> ad.masked_fill(ad.tensor([1.0, 2.0]), ad.tensor([True, False]), 0)
     tensor([0., 2.])
     """
+    if isinstance(value, Tensor) and value.ndim:
+        raise OpError(f"masked_fill: expected a number or a 0-d tensor, got {describe(value)}; use where()")
     chosen = astype(value, x.dtype) if isinstance(value, Tensor) else wrap(np.asarray(value, x.dtype))
     filled: Tensor = where(mask, chosen, x)
     return filled
