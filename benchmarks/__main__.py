@@ -2,6 +2,9 @@
 
 Every measurement is a process of its own and the libraries take turns, so a machine that grows slower meanwhile does
 so for all. A time is the median over the rounds; PyTorch's is the better of one and two threads.
+
+The machine must be idle otherwise: beside one other busy process on two cores, OpenBLAS's threads wait so long for
+each other that a training step took 145 ms instead of 3.
 """
 
 import argparse
@@ -54,6 +57,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
+    print(f"{os.cpu_count()} cores, load average at the start {os.getloadavg()[0]:.1f}\n")
     print("| workload | ours, ms | theirs, ms | ratio | goal |\n|---|--:|--:|--:|--:|")
     for name in [*WORKLOADS, IMPORT_TIME]:
         if arguments.only not in name:

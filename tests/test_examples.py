@@ -1,0 +1,142 @@
+"""The examples as users run them: in a process of their own, some in a shortened form."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+import autodiff as ad
+from autodiff.data import mnist_5k
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+class Run(NamedTuple):
+    lines: list[str]
+    progress: str
+    out: Path
+
+
+def run(name: str, *options: object) -> tuple[list[str], str]:
+    """The lines that an example prints, and what it writes to the standard error."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", f"examples/{name}", *map(str, options)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), done.stderr
+
+
+def printed_accuracy(line: str) -> float:
+    assert re.fullmatch(r"test accuracy 0\.\d{3}", line)
+    return float(line.split()[-1])
+
+
+def assert_is_a_picture(path: Path) -> None:
+    picture = imread(path)
+    assert min(picture.shape[:2]) > 300
+    assert picture[..., :3].std() > 0.01, "the picture is of one colour"
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("runs") / "new" / "mnist"
+    return Run(*run("mnist.py", "--epochs", 3, "--out", out), out)
+
+
+def test_mnist_ends_with_the_test_accuracy(mnist: Run) -> None:
+    # Three epochs read 92 to 94 % right with each of five seeds, guessing 10 %.
+    assert printed_accuracy(mnist.lines[-1]) > 0.9
+
+
+def test_mnist_shows_its_progress_and_the_dev_accuracy(mnist: Run) -> None:
+    shown = [float(number) for number in re.findall(r"dev_accuracy=(0\.\d{3})", mnist.progress)]
+    assert len(set(shown)) > 1
+    best, epoch = re.fullmatch(r"dev accuracy (0\.\d{3}) after epoch (\d)", mnist.lines[-2]).groups()
+    assert float(best) == max(shown) > 0.85
+    assert 1 <= int(epoch) <= 3
+
+
+def test_mnist_saves_the_weights_that_the_test_accuracy_belongs_to(mnist: Run) -> None:
+    example = runpy.run_path(str(ROOT / "examples" / "mnist.py"))
+    model = example["make_model"]()
+    model.load_state_dict(ad.load(mnist.out / "model.safetensors"))
+    assert f"{example['accuracy'](model, mnist_5k().test):.3f}" == mnist.lines[-1].split()[-1]
+
+
+def test_mnist_draws_its_graph(mnist: Run) -> None:
+    root = ElementTree.parse(mnist.out / "graph.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    words = set(" ".join(root.itertext()).split())
+    assert words >= {"linear", "batch_norm", "relu", "cross_entropy", "1.weight", "2.bias", "9.bias"}
+
+
+def test_mnist_draws_its_learning_curve(mnist: Run) -> None:
+    assert_is_a_picture(mnist.out / "learning_curve.png")
+
+
+def test_mnist_writes_nothing_else(mnist: Run) -> None:
+    assert {path.name for path in mnist.out.iterdir()} == {"graph.svg", "learning_curve.png", "model.safetensors"}
+
+
+def test_mnist_gives_the_same_with_the_same_seed_alone(tmp_path: Path) -> None:
+    first, again, other = (run("mnist.py", "--epochs", 1, "--seed", seed, "--out", tmp_path)[0] for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_linear_regression_reaches_the_line_of_the_formula() -> None:
+    lines, _ = run("linear_regression.py")
+    rows = [[float(entry) for entry in line.split()] for line in lines[1:-1]]
+    costs = [row[1] for row in rows]
+    assert costs == sorted(costs, reverse=True)
+    formula = [float(entry) for entry in lines[-1].split()[1:]]
+    # As printed, with four decimals; a rounding may go either way.
+    np.testing.assert_allclose(rows[-1][2:], formula, atol=1.01e-4)
+    # The points were made with slope 3, height 2 and noise of deviation 0.5; 100 of them give the slope to about
+    # 0.5 / √100 / 0.58 = 0.09 and the height to 0.05, and these are three times that.
+    np.testing.assert_allclose(formula, [3, 2], atol=0.27)
+
+
+def test_logistic_regression_chooses_on_the_dev_set_and_draws(tmp_path: Path) -> None:
+    lines, _ = run("logistic_regression.py", "--out", tmp_path)
+    table = [[float(entry) for entry in line.split()] for line in lines[1:-1]]
+    assert [row[0] for row in table] == [0.0, 0.001, 0.01, 0.1, 1.0]
+    assert table[0][1] > table[-1][1], "the train accuracy is highest without decay"
+    assert table[0][2] < max(row[2] for row in table), "the dev accuracy is not"
+    # Guessing tells half of them apart; this measures 0.955.
+    assert printed_accuracy(lines[-1]) > 0.93
+    assert_is_a_picture(tmp_path / "weights.png")
+
+
+def test_gradient_checking_finds_the_planted_bug_and_no_other() -> None:
+    lines, _ = run("gradient_checking.py")
+    rows = [re.fullmatch(r"  (\S+) +(\d\.\de[-+]\d\d)   (right|WRONG)", line) for line in lines]
+    found = [(row[1], float(row[2]), row[3]) for row in rows if row]
+    assert len(found) == 3 * 5
+    assert all(difference < 1e-7 for _, difference, verdict in found if verdict == "right")
+    assert all(difference > 1e-3 for _, difference, verdict in found if verdict == "WRONG")
+    wrong = [(k, name) for k, (name, _, verdict) in enumerate(found) if verdict == "WRONG"]
+    assert wrong == [(10, "hidden.weight"), (11, "normalization.weight"), (12, "normalization.bias")]
+    assert any("DISAGREE" in line for line in lines)
+    assert lines[-1] == "wrong gradients: hidden.weight, normalization.weight, normalization.bias"
+
+
+def test_every_example_is_run_here_and_says_what_its_options_are() -> None:
+    tests = Path(__file__).read_text()
+    assert [path.name for path in EXAMPLES if f'run("{path.name}"' not in tests] == []
+    for path in EXAMPLES:
+        assert any("--seed" in line for line in run(path.name, "--help")[0])
+
+
+def test_an_example_can_be_read_at_one_sitting() -> None:
+    assert {path.name: length for path in EXAMPLES if (length := len(path.read_text().splitlines())) > 120} == {}

@@ -1,0 +1,165 @@
+"""Files of tensors: written whole or not at all, and read back bit for bit, by safetensors' own reader too."""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import autodiff as ad
+import nn
+
+DTYPES = (ad.float16, ad.float32, ad.float64, ad.uint8, ad.int8, ad.int16, ad.int32, ad.int64, ad.bool)
+
+
+def assert_same(loaded: dict[str, Any], expected: dict[str, ad.Tensor]) -> None:
+    assert loaded.keys() == expected.keys()
+    for name, tensor in expected.items():
+        array = np.asarray(loaded[name])
+        assert array.dtype == tensor.dtype, name
+        assert array.shape == tensor.shape, name
+        assert array.tobytes() == tensor.detach().numpy().tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_values_shapes_and_dtypes_come_back(dtype: np.dtype, tmp_path: Path) -> None:
+    state = {name: ad.ones(*shape).to(dtype) for name, shape in {"a.b": (2, 3), "": (1,), "empty": (0, 4)}.items()}
+    state["scalar"] = ad.tensor(1).to(dtype)
+    ad.save(state, tmp_path / "state.safetensors")
+    assert_same(ad.load(tmp_path / "state.safetensors"), state)
+    assert_same(load_file(tmp_path / "state.safetensors"), state)
+
+
+def test_special_values_come_back_bit_for_bit(tmp_path: Path) -> None:
+    state = {"x": ad.tensor([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45])}
+    ad.save(state, str(tmp_path / "state.safetensors"))
+    assert_same(ad.load(str(tmp_path / "state.safetensors")), state)
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        lambda x: x.T,
+        lambda x: x[::-1],
+        lambda x: x[:, ::2],
+        lambda x: np.asfortranarray(x),
+        lambda x: np.broadcast_to(x[0], (5, 4)),
+        lambda x: x[1:, 1:],
+    ],
+    ids=["transposed", "reversed", "every second", "Fortran", "broadcast", "part"],
+)
+def test_any_layout_in_memory_is_written_right(arrange: Any, tmp_path: Path) -> None:
+    array = arrange(np.arange(12.0).reshape(3, 4))
+    assert not array.flags.c_contiguous
+    ad.save({"x": ad.from_numpy(array)}, tmp_path / "state.safetensors")
+    np.testing.assert_array_equal(ad.load(tmp_path / "state.safetensors")["x"].numpy(), array, strict=True)
+    np.testing.assert_array_equal(load_file(tmp_path / "state.safetensors")["x"], array, strict=True)
+
+
+def test_a_model_comes_back_with_its_running_averages(tmp_path: Path) -> None:
+    def make_model() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2))
+
+    model, other = make_model(), make_model()
+    model(ad.randn(5, 4))
+    ad.save(model.state_dict(), tmp_path / "model.safetensors")
+    other.load_state_dict(ad.load(tmp_path / "model.safetensors"))
+    assert_same(other.state_dict(), model.state_dict())
+    x = ad.randn(5, 4)
+    assert other.eval()(x).equal(model.eval()(x))
+
+
+def test_parameters_are_saved_and_load_as_plain_tensors(tmp_path: Path) -> None:
+    parameters = dict(nn.Linear(2, 3).named_parameters())
+    ad.save(OrderedDict(parameters), tmp_path / "parameters.safetensors")
+    loaded = ad.load(tmp_path / "parameters.safetensors")
+    assert_same(loaded, dict(parameters))
+    assert not any(tensor.requires_grad for tensor in loaded.values())
+
+
+def test_loaded_tensors_can_be_written_to(tmp_path: Path) -> None:
+    ad.save({"x": ad.ones(2)}, tmp_path / "x.safetensors")
+    x = ad.load(tmp_path / "x.safetensors")["x"]
+    x += 1
+    assert x.tolist() == [2.0, 2.0]
+
+
+def test_a_file_is_replaced_and_has_ordinary_permissions(tmp_path: Path) -> None:
+    path, plain = tmp_path / "x.safetensors", tmp_path / "plain"
+    plain.touch()
+    for value in (1.0, 2.0):
+        ad.save({"x": ad.tensor(value)}, path)
+    assert ad.load(path)["x"].item() == 2.0
+    assert sorted(tmp_path.iterdir()) == [plain, path]
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("failing", ["write_bytes", "replace"])
+def test_what_fails_half_way_leaves_the_old_file_and_nothing_else(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.safetensors"
+    ad.save({"x": ad.tensor(1.0)}, path)
+
+    def fail(self: Path, argument: Any) -> None:
+        if isinstance(argument, bytes):
+            with self.open("wb") as file:
+                file.write(argument[: len(argument) // 2])
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, failing, fail)
+        with pytest.raises(OSError, match="No space left"):
+            ad.save({"x": ad.tensor(2.0)}, path)
+    assert ad.load(path)["x"].item() == 1.0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        (nn.Linear(1, 1), TypeError, r"got Linear; of a model save model.state_dict\(\)"),
+        (ad.ones(2), TypeError, r"got Tensor; .* of a single tensor \{'x': x\}"),
+        ([("x", ad.ones(2))], TypeError, "expected a dictionary of names and tensors, got list"),
+        ({1: ad.ones(2)}, TypeError, r"expected names that are strings, got 1 \(int\)"),
+        ({"x": np.ones(2)}, TypeError, "expected a Tensor for 'x', got ndarray; use ad.tensor"),
+        ({"x": 1.0}, TypeError, "expected a Tensor for 'x', got float; use ad.tensor"),
+        ({"model": {"x": ad.ones(2)}}, TypeError, "expected a Tensor for 'model', got dict; join nested names"),
+        ({"__metadata__": ad.ones(2)}, ValueError, "'__metadata__' is reserved"),
+    ],
+)
+def test_states_that_do_not_fit_are_refused(state: Any, error: type[Exception], message: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=message):
+        ad.save(state, tmp_path / "x.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_suffixes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ends in \.safetensors.*got 'x\.pt'"):
+        ad.save({"x": ad.ones(2)}, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=r"ends in \.safetensors.*got 'x\.npz'"):
+        ad.load(tmp_path / "x.npz")
+
+
+def test_missing_folders_and_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"folder .*absent does not exist; make it"):
+        ad.save({"x": ad.ones(2)}, tmp_path / "absent" / "x.safetensors")
+    with pytest.raises(FileNotFoundError, match=r"x\.safetensors"):
+        ad.load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("kept", [0, 5, 20, -1])
+def test_half_a_file_is_an_error_that_names_it(kept: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    ad.save({"x": ad.ones(2)}, path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"x\.safetensors is not a complete safetensors file .*save it again"):
+        ad.load(path)
+
+
+def test_dtypes_that_the_engine_lacks_are_named(tmp_path: Path) -> None:
+    save_file({"x": np.ones(2, np.uint32)}, tmp_path / "x.safetensors")
+    with pytest.raises(TypeError, match="uint32"):
+        ad.load(tmp_path / "x.safetensors")
