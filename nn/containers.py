@@ -83,8 +83,8 @@ class _List(Module, Generic[Element]):
 
     def insert(self, index: int, value: Any) -> Self:
         """Add an element before the one at `index`; returns the list itself, whose elements are numbered anew."""
-        elements = list(self)
-        elements.insert(index, value)
+        elements = list(self.append(value))
+        elements.insert(index, elements.pop())
         return self._replace(elements)
 
     def pop(self, index: int = -1) -> Element:

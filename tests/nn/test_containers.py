@@ -76,6 +76,8 @@ def test_lists_of_modules(build: Any) -> None:
     with pytest.raises(TypeError, match=r"cannot assign int to .*a registered module: expected an nn.Module"):
         model.append(3)
     with pytest.raises(TypeError, match="registered module"):
+        model.insert(0, 3)
+    with pytest.raises(TypeError, match="registered module"):
         model[0] = 3
     assert widths(model) == [2, 9]
 
