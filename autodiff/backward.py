@@ -6,7 +6,7 @@ are taken newest first from a heap of clock times, so the order is that of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from sys import getrefcount
 from typing import Any
@@ -20,7 +20,6 @@ from autodiff.ops.conversion import cast, clone
 from autodiff.ops.shape import broadcast, sum_to
 from autodiff.tensor import Array, Tensor, Tensors, wrap
 
-Sent = Iterable[tuple[Node, Any]]
 _ndarray = np.ndarray
 add = np.add
 
@@ -77,8 +76,7 @@ def backpropagate(
                 writes.check_stale(node)
             op = node.op
             if not plain or node.rest is not None or node.y is FREED:
-                for parent, gx in _pull(node, g, wanted, recorded):
-                    deliver(parent, gx)
+                _pull(node, g, wanted, recorded, deliver)
                 if op.reads and not keep:
                     _free(node)
                 break
@@ -127,35 +125,35 @@ def _free(node: Node) -> None:
         node.rest = node.rest[0], ()
 
 
-def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool) -> Sent:
-    """What `node`, given the gradient `g` of its output, sends to each parent that wants a gradient."""
-    op, y, params = node.op, node.y, node.params
-    if y is None:
-        y = node
-    elif y is FREED:
+def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver: Callable[[Node, Any], None]) -> None:
+    """Send each parent that wants a gradient its own, given the gradient `g` of the output of `node`."""
+    op, y = node.op, node.y
+    params: dict[str, Any] = node.params or {}
+    if y is FREED:
         raise RuntimeError(
             f"trying to backward through the graph a second time: {node.name} (output shape {node.shape}) has freed "
             f"what it saved. Pass retain_graph=True to the first backward() or grad(), or compute the loss again"
         )
+    if y is None:
+        y = node
     elif recorded:
         y = wrap(y, node)
-    p0: Any = node.p0
-    p1: Any = node.p1
+    parents, saved = node.rest if node.rest is not None else ((node.p0, node.p1), (node.s0, node.s1))
+    if node.rest is None:
+        parents, saved = parents[: op.arity], saved[: op.arity]
+    if recorded:
+        saved = [_as_saved(s, p) for s, p in zip(saved, parents, strict=True)]
     try:
-        if node.rest is not None:
-            return _pull_many(node, g, y, wanted, recorded)
-        if p1 is None and op.arity == 1:
-            x = wrap(node.s0, p0) if recorded and node.s0 is not p0 else node.s0
-            return ((p0, op.rule0(g, y, x) if params is None else op.rule0(g, y, x, **params)),)
-        a, b = node.s0, node.s1
-        if recorded:
-            a, b = _as_saved(a, p0), _as_saved(b, p1)
-        need0 = p0 is not None and op.rule0 is not None and (wanted is None or p0 in wanted)
-        if p1 is None or op.rule1 is None or (wanted is not None and p1 not in wanted):
-            return ((p0, op.rule0(g, y, a, b)),) if need0 else ()
-        if need0:
-            return (p0, op.rule0(g, y, a, b)), (p1, op.rule1(g, y, a, b))
-        return ((p1, op.rule1(g, y, a, b)),)
+        if op.joint is None:
+            for parent, rule in zip(parents, op.rules, strict=True):
+                if parent is not None and rule is not None and (wanted is None or parent in wanted):
+                    deliver(parent, rule(g, y, *saved, **params))
+            return
+        needs = [parent is not None and (wanted is None or parent in wanted) for parent in parents]
+        inputs = (saved,) if op.arity == VARIADIC else saved
+        for parent, gx, need in zip(parents, op.joint(g, y, *inputs, needs=needs, **params), needs, strict=True):
+            if need and gx is not None:
+                deliver(parent, gx)
     except Exception as error:
         raise _rule_failed(node, error) from error
 
@@ -165,21 +163,6 @@ def _rule_failed(node: Node, error: Exception) -> RuntimeError:
     return RuntimeError(f"the derivative of {node.name} failed (inputs {shapes}; output {node.shape}): {error}")
 
 
-def _pull_many(node: Node, g: Any, y: Any, wanted: set[Node] | None, recorded: bool) -> Sent:
-    """As `_pull`, for an op with any number of inputs and perhaps one rule for all."""
-    op, params = node.op, node.params
-    parents, saved = node.rest
-    if recorded:
-        saved = [_as_saved(s, p) for s, p in zip(saved, parents, strict=True)]
-    needs = [p is not None and (wanted is None or p in wanted) for p in parents]
-    if op.joint is not None:
-        inputs = (saved,) if op.arity == VARIADIC else saved
-        grads = op.joint(g, y, *inputs, needs=needs, **params)
-        return [(p, gx) for p, gx, need in zip(parents, grads, needs, strict=True) if need and gx is not None]
-    rules = zip(parents, op.rules, needs, strict=True)
-    return [(p, rule(g, y, *saved, **params)) for p, rule, need in rules if need and rule is not None]
-
-
 def _as_saved(saved: Any, parent: Node | None) -> Any:
     """A saved array as the Tensor it was, with its place in the graph; specs and constants as they are."""
     return wrap(saved, parent) if parent is not None and saved is not parent else saved
@@ -187,13 +170,18 @@ def _as_saved(saved: Any, parent: Node | None) -> Any:
 
 def conform(g: Any, target: Node) -> Any:
     """`g` with the shape and dtype of the node it flows to."""
-    if len(g.shape) < len(target.shape) or any(
-        have != want and have == 1 for have, want in zip(g.shape[::-1], target.shape[::-1], strict=False)
-    ):
-        # A rule may leave to broadcasting what is equal along an axis, as that of a sum does.
-        g = broadcast.rule(g, shape=np.broadcast_shapes(g.shape, target.shape))
-    if g.shape != target.shape:
-        g = sum_to.rule(g, shape=target.shape)
+    have, want = g.shape, target.shape
+    if have != want:
+        extra = len(have) - len(want)
+        if extra == 1 and have[1:] == want and type(g) is _ndarray:
+            # By far the most frequent: the gradient of a bias.
+            g = np.add.reduce(g, 0)
+        else:
+            if extra < 0 or any(h != w and h == 1 for h, w in zip(have[extra:], want, strict=True)):
+                # A rule may leave to broadcasting what is equal along an axis, as that of a sum does.
+                g = broadcast.rule(g, shape=np.broadcast_shapes(have, want))
+            if g.shape != want:
+                g = sum_to.rule(g, shape=want)
     return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)
 
 
@@ -222,7 +210,7 @@ def _seeds(outputs: Sequence[Tensor], gradients: Sequence[Tensor | None], record
                     f"grad can be implicitly created only for scalar outputs, got shape {y.shape}; reduce it first "
                     f"(y.sum() or y.mean()), or pass gradient= with that shape"
                 )
-            seed: Any = np.ones(y.shape, y.dtype)
+            seed: Any = np.array(1, y.dtype) if not y.shape else np.ones(y.shape, y.dtype)
             seeds.append(wrap(seed) if recorded else seed)
             continue
         if not isinstance(g, Tensor) or g.shape != y.shape:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autodiff import dtypes
 from autodiff.ops.shape import sizes
-from autodiff.tensor import Tensor, check_device, wrap
+from autodiff.tensor import Tensor, check_device, own_dtype, wrap
 
 
 def finish(array: Any, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -40,11 +40,9 @@ def _array(data: Any, dtype: Any, copy: bool | None) -> Any:
     if wanted is None:
         if array.dtype.kind == "f":
             array = array.astype(dtypes.get_default_dtype())
-        else:
-            dtypes.as_dtype(array.dtype)
         if not array.size:
             array = array.astype(dtypes.get_default_dtype())
-    return array
+    return own_dtype(array)
 
 
 def _without_tensors(data: Any) -> Any:
@@ -92,8 +90,7 @@ def from_numpy(array: Any) -> Tensor:
     """A tensor on the memory of a NumPy array; TypeError for anything else."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected a NumPy array, got {type(array).__name__}; use ad.tensor(...)")
-    dtypes.as_dtype(array.dtype)
-    return wrap(array)
+    return wrap(own_dtype(array))
 
 
 def _dtype(dtype: Any) -> dtypes.DType:

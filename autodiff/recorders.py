@@ -167,16 +167,38 @@ class Spec:
         self.shape, self.ndim, self.dtype = np.shape(value), np.ndim(value), getattr(value, "dtype", None)
 
 
+def _spec(value: Any) -> Spec | None:
+    return None if value is None else Spec(value)
+
+
 def _nary(op: Op) -> Callable[..., Tensor]:
     """Recorder of an op with any inputs (None for one that is absent) and keyword params."""
     kernel = op.kernel
     differentiable = op.differentiable
-    variadic = op.arity == VARIADIC
-    known: dict[tuple[bool, ...], tuple[bool, ...]] = {}
     elementwise = op.kind == "elementwise"
+    known: dict[int, tuple[bool, ...]] = {}
+
+    def keeps_for(need: int, count: int) -> tuple[bool, ...]:
+        flags = [bool(need >> i & 1) for i in range(count)]
+        keeps = op.keeps(flags)
+        # A variadic op reads all of its inputs or none.
+        return (*(keeps[:1] * count), keeps[-1]) if op.arity == VARIADIC else keeps
 
     def record(*inputs: Any, **params: Any) -> Tensor:
-        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        arrays: list[Any] = []
+        parents: list[Node | None] = []
+        need = 0
+        bit = 1
+        for x in inputs:
+            if isinstance(x, Tensor):
+                arrays.append(x.array)
+                parents.append(x.node)
+                if x.node is not None:
+                    need |= bit
+            else:
+                arrays.append(x)
+                parents.append(None)
+            bit <<= 1
         try:
             if elementwise:
                 arrays = _operands(op, arrays)
@@ -185,24 +207,22 @@ def _nary(op: Op) -> Callable[..., Tensor]:
             raise explain(op, error, inputs, params) from error
         if type(y) is not _ndarray:
             y = np.asarray(y)
-        parents = tuple([x.node if isinstance(x, Tensor) else None for x in inputs])
-        needs = tuple([parent is not None for parent in parents])
-        if True not in needs or not differentiable or (grad_mode.disabled and not _state.enabled):
+        if not need or not differentiable or (grad_mode.disabled and not _state.enabled):
             return wrap(y)
-        keeps = known.get(needs)
+        # A leading bit tells calls with different numbers of inputs apart.
+        keeps = known.get(need | bit)
         if keeps is None:
-            keeps = op.keeps(needs)
-            known[needs] = keeps = (*(keeps[:1] * len(inputs)), keeps[-1]) if variadic else keeps
+            keeps = known[need | bit] = keeps_for(need, len(inputs))
+        for i, parent in enumerate(parents):
+            if not keeps[i]:
+                arrays[i] = _spec(arrays[i]) if parent is None else parent
         node = Node()
         node.op = op
         node.time = tick()
         node.shape = y.shape
         node.dtype = y.dtype
         node.p0 = node.p1 = node.s0 = node.s1 = None
-        node.rest = parents, tuple([
-            x if keep else p or (None if x is None else Spec(x))
-            for x, keep, p in zip(arrays, keeps, parents, strict=False)
-        ])  # fmt: skip
+        node.rest = parents, arrays
         node.y = y if keeps[-1] else None
         node.params = params
         return wrap(y, node)

@@ -257,11 +257,20 @@ def wrap(array: Array, node: Node | None = None) -> Tensor:
 
 def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     tensor = _new(cls)
-    tensor.array = array
+    tensor.array = own_dtype(array)
     tensor.grad = tensor.node = None
     if requires_grad:
         tensor.node = Leaf(tensor)
     return tensor
+
+
+def own_dtype(array: Array) -> Array:
+    """`array` with the dtype object that all tensors share: the engine compares dtypes by identity.
+
+    An unpickled array has one of its own. TypeError for a dtype that tensors do not have.
+    """
+    dtype = dtypes.as_dtype(array.dtype)
+    return array if array.dtype is dtype else array.view(dtype)
 
 
 def _refuse_in_rule(what: str) -> None:

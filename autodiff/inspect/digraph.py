@@ -56,7 +56,7 @@ class Drawing(graphviz.Digraph):
         return picture if encoding is None else picture.decode(encoding)
 
     def render(self, *args: Any, **options: Any) -> str:
-        """Write the source and the picture beside it, and return the picture's path; parameters as graphviz has them."""
+        """Write the source and the picture beside it; returns the picture's path. Parameters as graphviz has them."""
         if which(self.engine):
             return super().render(*args, **options)
         return self._render_without_dot(*args, **options)
@@ -100,7 +100,7 @@ def drawing_of(structure: Structure) -> Drawing:
 
 def _plain(text: str) -> str:
     """Text that Graphviz shows as it is: no escapes, entities or markup."""
-    return graphviz.escape(text.replace("&", "&amp;"))
+    return graphviz.nohtml(text.replace("&", "&amp;").replace("\\", "\\\\").replace("\n", "\\n"))
 
 
 def _label(box: Box) -> str:

@@ -18,9 +18,9 @@ Shape = tuple[int, ...]
 def _sum_to(x: Array, shape: Shape) -> Array:
     extra = x.ndim - len(shape)
     if extra:
-        x = x.sum(axis=tuple(range(extra)))
+        x = np.add.reduce(x, tuple(range(extra)))
     ones = tuple(i for i, (have, want) in enumerate(zip(x.shape, shape, strict=True)) if want == 1 != have)
-    return x.sum(axis=ones, keepdims=True) if ones else x
+    return np.add.reduce(x, ones, keepdims=True) if ones else x
 
 
 # Each is the other's derivative, and the engine's edge contract already is that derivative: the rules pass g on.
