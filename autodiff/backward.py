@@ -88,7 +88,10 @@ def backpropagate(
             try:
                 if op.arity == 1:
                     params = node.params
-                    g0 = op.rule0(g, y, s0) if params is None else op.rule0(g, y, s0, **params)
+                    if op.fast is not None:
+                        g0 = op.fast(g, y, s0, node.s1, **(params or {}))
+                    else:
+                        g0 = op.rule0(g, y, s0) if params is None else op.rule0(g, y, s0, **params)
                 else:
                     s1 = node.s1
                     if p1 is not None and op.rule1 is not None:

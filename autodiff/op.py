@@ -49,21 +49,23 @@ class Op:
 
     `kind` is "elementwise", "multilinear" or "other"; `result` the dtype policy: "same", "float" (integers become
     the default dtype first) or "bool"; `analytic` whether complex-step differences apply; `view` whether the output
-    shares memory with the input.
+    shares memory with the input. An op of one input may have a `fast` form of its rule for plain arrays: its kernel
+    then returns ``(y, memo)``, and ``fast(g, y, x, memo)`` reuses what the kernel has computed.
     """
 
     __slots__ = (
-        "analytic", "arity", "doc", "domain", "joint", "kernel", "kind", "name", "reads", "record", "result", "rule0",
-        "rule1", "rules", "saves", "view",
+        "analytic", "arity", "doc", "domain", "fast", "joint", "kernel", "kind", "name", "reads", "record", "result",
+        "rule0", "rule1", "rules", "saves", "view",
     )  # fmt: skip
     record: Recorder
 
     def __init__(
         self, name: str, kernel: Callable[..., Any], kind: str, arity: int, rules: Sequence[Rule | None],
         joint: Rule | None, saves: str | Sequence[str], domain: Domains, doc: str, view: bool, analytic: bool,
-        result: str,
+        result: str, fast: Rule | None,
     ) -> None:  # fmt: skip
         self.name, self.kernel, self.kind, self.arity, self.doc = name, kernel, kind, arity, doc
+        self.fast = fast
         self.rules, self.joint, self.view, self.analytic, self.result = tuple(rules), joint, view, analytic, result
         self.rule0, self.rule1 = (*self.rules, None, None)[:2]
         self.domain = (domain,) * max(arity, 1) if isinstance(domain, Domain) else tuple(domain)
@@ -116,13 +118,17 @@ def declare(
     analytic: bool = True,
     result: str = "same",
     numpy: Any = None,
+    fast: Rule | None = None,
 ) -> Recorder:
     """Enter an op into the table and return its recorder; the constructors of `recorders` call this."""
-    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result)
+    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, fast)
     record: Recorder = make_recorder(op)
 
     def rule(*inputs: Any, **params: Any) -> Any:
-        return (record if any(isinstance(x, Tensor) for x in inputs) else kernel)(*inputs, **params)
+        if any(isinstance(x, Tensor) for x in inputs):
+            return record(*inputs, **params)
+        y = kernel(*inputs, **params)
+        return y if fast is None else y[0]
 
     record.op, record.rule, record.__name__, record.__qualname__ = op, rule, name, name
     # The file that declares the op, so that doctests and `help` find it there: past declare and the constructor.

@@ -29,7 +29,7 @@ def _unary(op: Op) -> Callable[..., Tensor]:
     """Recorder of an op with one input and keyword params."""
     kernel = op.kernel
     keep_x, keep_y = op.keeps([True])
-    to_float, differentiable = op.result == "float", op.differentiable
+    to_float, differentiable, fast = op.result == "float", op.differentiable, op.fast is not None
 
     def record(x: Tensor, **params: Any) -> Tensor:
         try:
@@ -42,6 +42,9 @@ def _unary(op: Op) -> Callable[..., Tensor]:
             y = kernel(array, **params)
         except Exception as error:
             raise explain(op, error, [x], params) from error
+        memo = None
+        if fast:
+            y, memo = y
         if type(y) is not _ndarray:
             y = np.asarray(y)
         parent = x.node
@@ -55,7 +58,8 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         node.p0 = parent
         node.s0 = array if keep_x else parent
         node.y = y if keep_y else None
-        node.p1 = node.s1 = node.rest = None
+        node.s1 = memo
+        node.p1 = node.rest = None
         node.params = params or None
         out = _new_tensor(Tensor)
         out.array = y

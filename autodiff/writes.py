@@ -14,7 +14,7 @@ import numpy as np
 from autodiff.graph import Node, tick
 
 last = 0
-_times: dict[int, tuple[ref[Any], int]] = {}
+_times: dict[int, list[Any]] = {}
 
 
 def owner(array: np.ndarray) -> np.ndarray:
@@ -24,27 +24,29 @@ def owner(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _forget_with(root: np.ndarray) -> ref[Any]:
-    """A reference that takes the array's entry out of the log when the array goes, because ids are reused."""
-    key = id(root)
-    return ref(root, lambda _: _times.pop(key, None))
-
-
 def record_write(*arrays: np.ndarray) -> None:
     """Stamp a write into the memory of `arrays`; call it after writing in place to a tensor's array."""
     global last
     last = tick()
     for array in arrays:
-        root = owner(array)
-        key = id(root)
-        known = _times.get(key)
-        _times[key] = (_forget_with(root) if known is None else known[0], last)
+        root = array if array.base is None else owner(array)
+        known = _times.get(id(root))
+        if known is None:
+            _times[id(root)] = [last, _forgetting(root)]
+        else:
+            known[0] = last
+
+
+def _forgetting(root: np.ndarray) -> ref[Any]:
+    """A reference that takes the array's entry out of the log when the array goes, because ids are reused."""
+    key = id(root)
+    return ref(root, lambda _: _times.pop(key, None))
 
 
 def written_since(array: np.ndarray, time: int) -> bool:
     """Whether the memory of `array` was written after `time`."""
     known = _times.get(id(owner(array)))
-    return known is not None and known[1] > time
+    return known is not None and known[0] > time
 
 
 def check_stale(node: Node) -> None:

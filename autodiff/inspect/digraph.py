@@ -17,14 +17,7 @@ FONT = "Helvetica,Arial,sans-serif"
 GREY = "#5f6b7a"
 GRAPH = {"fontname": FONT, "nodesep": "0.3", "ranksep": "0.35", "pad": "0.2"}
 # ordering=in: the operands of an operation stand from left to right as they stand in the call.
-NODE = {
-    "ordering": "in",
-    "fontname": FONT,
-    "fontsize": "12",
-    "height": "0.35",
-    "margin": "0.12,0.05",
-    "penwidth": "1.2",
-}
+NODE = {"ordering": "in", "fontname": FONT, "fontsize": "12", "height": "0.35", "margin": "0.12,0.05"}
 EDGE = {"fontname": FONT, "fontsize": "10", "fontcolor": GREY, "color": "#7b8794", "arrowsize": "0.6"}
 # A shape, a fill and a line for each role, so that they differ in print and to colour-blind eyes as well.
 LOOKS = {
@@ -58,7 +51,7 @@ class Drawing(graphviz.Digraph):
     def render(self, *args: Any, **options: Any) -> str:
         """Write the source and the picture beside it; returns the picture's path. Parameters as graphviz has them."""
         if which(self.engine):
-            return super().render(*args, **options)
+            return str(super().render(*args, **options))
         return self._render_without_dot(*args, **options)
 
     def _render_without_dot(
@@ -87,14 +80,14 @@ class Drawing(graphviz.Digraph):
 
 def drawing_of(structure: Structure) -> Drawing:
     """The boxes and arrows with their looks."""
-    drawing = Drawing("graph", graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
+    drawing: Drawing = Drawing("graph", graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
     for key, box in structure.boxes.items():
         drawing.node(key, _label(box), tooltip=_plain(box.about or box.role), **LOOKS[box.role])
     for arrow in structure.arrows:
         # A heavier arrow is kept straighter: what flows through the operations is the trunk, parameters are branches.
         trunk = structure.boxes[arrow.tail].role in (Role.OPERATION, Role.INPUT)
-        shape = "" if arrow.shape is None else str(arrow.shape)
-        drawing.edge(arrow.tail, arrow.head, f" {shape} ", tooltip=shape, weight="4" if trunk else "1")
+        label = "" if arrow.shape is None else f" {arrow.shape} "
+        drawing.edge(arrow.tail, arrow.head, label, tooltip=label, weight="4" if trunk else "1")
     return drawing
 
 

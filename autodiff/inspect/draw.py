@@ -55,9 +55,9 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
         raise TypeError(f"draw expected {expected}, got {type(result).__name__} {result!r:.60}")
     if all(y.node is None for y in outputs.values()):
         raise ValueError(
-            f"there is no graph to draw: nothing was recorded for {', '.join(outputs)}. Operations are recorded when "
-            "an input requires grad (ad.tensor(..., requires_grad=True), or the parameters of a module) and recording is "
-            "on: not under ad.no_grad() or ad.inference_mode(), and not after .detach()"
+            f"there is no graph to draw: nothing was recorded for {', '.join(outputs)}. Operations are recorded when an "
+            f"input requires grad, as the parameters of a module do and ad.tensor(..., requires_grad=True), and "
+            f"recording is on: not under ad.no_grad() or ad.inference_mode(), and not after .detach()"
         )
     structure = repeat_shared(structure_of(outputs, names, watched))
     if len(structure.boxes) > MANY_BOXES:

@@ -23,9 +23,11 @@ def render(source: str, format: str, engine: str = "dot") -> bytes:
     if format not in graphviz.FORMATS:
         raise RenderError(f"expected a format that Graphviz knows, such as svg, png or pdf; got {format!r}")
     try:
+        picture: bytes
         if which(engine):
-            return graphviz.pipe(engine, format, source.encode(), quiet=True)
-        picture: bytes = _pygraphviz().AGraph(string=source).draw(format=format, prog=engine)
+            picture = graphviz.pipe(engine, format, source.encode(), quiet=True)
+        else:
+            picture = _pygraphviz().AGraph(string=source).draw(format=format, prog=engine)
         return picture
     except graphviz.CalledProcessError as error:
         raise RenderError(f"Graphviz could not draw {format}: {error.stderr.decode(errors='replace')}") from error
