@@ -7,7 +7,7 @@
 tensor([2., 4.])
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from autodiff import methods
 from autodiff.backward import backward, grad
@@ -75,6 +75,7 @@ from autodiff.ops.arithmetic import (
     minimum,
     mul,
     neg,
+    positive,
     pow,
     reciprocal,
     remainder,
@@ -154,8 +155,8 @@ from autodiff.random import Generator, get_rng_state, initial_seed, manual_seed,
 from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_like, randperm
 from autodiff.tensor import Tensor
 
-if _TYPE_CHECKING:
-    from autodiff.inspect import draw
+if TYPE_CHECKING:
+    from autodiff.inspect.draw import draw
     from autodiff.serialization import load, save
 
 methods.install()
@@ -307,6 +308,7 @@ __all__ = [
     "ones_like",
     "outer",
     "permute",
+    "positive",
     "pow",
     "promote_types",
     "rand",

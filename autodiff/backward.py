@@ -323,12 +323,15 @@ def backward(
     targets = None
     if inputs is not None:
         tensors = _sequence(inputs)
+        if not tensors:
+            raise RuntimeError("backward: expected at least one tensor as inputs; leave inputs out for all leaves")
         targets = set(_nodes(tensors))
     arrived = _run(ys, gradients, targets, retain_graph, create_graph)
     while arrived:
         node, g = arrived.popitem()
         tensor = node.tensor() if isinstance(node, Leaf) else _of(node, tensors)
-        if tensor is not None:
+        # The user may have switched requires_grad off, or the tensor may be gone.
+        if tensor is not None and tensor.node is node:
             _accumulate(tensor, g)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ContextDecorator
+from collections.abc import Callable, Generator
+from functools import wraps
+from inspect import isgeneratorfunction
+from typing import Any
 
 
 class ThreadState(threading.local):
@@ -45,10 +48,15 @@ def _switch(enabled: bool) -> None:
         state.enabled = enabled
 
 
-class _Scope(ContextDecorator):
+class _Scope:
     """A ``with`` block, or a decorator, in which recording is on or off in this thread; may be nested and reused."""
 
     enabled = False
+    inference = False
+
+    def __new__(cls, mode: Any = None) -> Any:
+        # A function comes from ``@no_grad`` without parentheses.
+        return cls()(mode) if callable(mode) else super().__new__(cls)
 
     def __init__(self) -> None:
         self._before: list[tuple[bool, bool]] = []
@@ -56,10 +64,42 @@ class _Scope(ContextDecorator):
     def __enter__(self) -> None:
         self._before.append((state.enabled, state.inference))
         _switch(self.enabled)
+        state.inference = self.inference
 
     def __exit__(self, *exception: object) -> None:
         enabled, state.inference = self._before.pop()
         _switch(enabled)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if isgeneratorfunction(function):
+
+            @wraps(function)
+            def resumed(*args: Any, **kwargs: Any) -> Any:
+                return (yield from _Resumed(self, function(*args, **kwargs)))
+
+            return resumed
+
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return inside
+
+
+class _Resumed(Generator[Any, Any, Any]):
+    """A generator that runs inside a scope, and leaves it whenever it yields."""
+
+    def __init__(self, scope: _Scope, generator: Generator[Any, Any, Any]) -> None:
+        self.scope, self.generator = scope, generator
+
+    def send(self, value: Any) -> Any:
+        with self.scope:
+            return self.generator.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        with self.scope:
+            return self.generator.throw(*error)
 
 
 class no_grad(_Scope):
@@ -80,19 +120,15 @@ class enable_grad(_Scope):
 
 
 class inference_mode(_Scope):
-    """As `no_grad`, for evaluation; `mode=False` records again."""
+    """As `no_grad`, for evaluation; with `mode` False it records again."""
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
-        self.enabled = not mode
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        state.inference = not self.enabled
+        self.enabled, self.inference = not mode, mode
 
 
 class set_grad_enabled(_Scope):
-    """Switch recording on or off at once; as a ``with`` block it is undone at the end.
+    """Switch recording on or off at once; as a ``with`` block or a decorator it is undone at the end.
 
     >>> import autodiff as ad
     >>> with ad.set_grad_enabled(False):
@@ -102,9 +138,13 @@ class set_grad_enabled(_Scope):
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
-        self._before.append((state.enabled, state.inference))
         self.enabled = mode
-        _switch(mode)
+        super().__enter__()
 
     def __enter__(self) -> None:
         """The switch was made when this was created, and that is what the end of the block undoes."""
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        self.__exit__()
+        scope: _Scope = enable_grad() if self.enabled else no_grad()
+        return scope(function)

@@ -84,8 +84,7 @@ def _outputs(function: Function, inputs: Sequence[Any]) -> list[Tensor]:
 
 
 def _values(function: Function, inputs: Sequence[Any]) -> list[Array]:
-    with grad_mode.no_grad():
-        return [y.array.copy() for y in _outputs(function, inputs)]
+    return [y.array.copy() for y in _outputs(function, inputs)]
 
 
 def _values_at(function: Function, inputs: Sequence[Any], x: Tensor, array: Array) -> list[Array]:

@@ -71,6 +71,8 @@ def mul_(x: Tensor, other: Any) -> Tensor:
 
 def div_(x: Tensor, other: Any) -> Tensor:
     """Divide `x`, of floating-point dtype, by `other` in place."""
+    if x.array.dtype.kind != "f":
+        raise OpError(f"div_: a quotient cannot be written into a tensor of dtype {x.dtype}; use x = x / other")
     return _write(x, "div_", lambda out: np.true_divide(out, _operand(other), out=out, casting="same_kind"), other)
 
 

@@ -32,7 +32,7 @@ from autodiff.tensor import Tensor
 
 METHODS: dict[ModuleType, str] = {
     arithmetic: "abs add ceil clamp clip div floor floor_divide fmod maximum minimum mul neg pow reciprocal remainder "
-    "round rsqrt sign sqrt square sub trunc",
+    "positive round rsqrt sign sqrt square sub trunc",
     exponential: "exp exp2 expm1 log log10 log1p log2 logaddexp relu sigmoid tanh",
     trigonometric: "acos acosh asin asinh atan atan2 atanh cos cosh sin sinh tan",
     comparison: "allclose bitwise_and bitwise_not bitwise_or bitwise_xor eq equal ge gt isfinite isinf isnan le "
@@ -68,6 +68,7 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "__gt__": comparison.gt,
     "__ge__": comparison.ge,
     "__neg__": arithmetic.neg,
+    "__pos__": arithmetic.positive,
     "__abs__": arithmetic.abs,
     "__invert__": comparison.bitwise_not,
     "__getitem__": indexing.getitem,

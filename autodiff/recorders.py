@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff import dtypes, grad_mode
 from autodiff.graph import Node, tick
-from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, explain, not_a_tensor
+from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, describe, explain, not_a_tensor
 from autodiff.tensor import Tensor, wrap
 
 Kernel: TypeAlias = Callable[..., Any]
@@ -31,23 +31,23 @@ def _unary(op: Op) -> Callable[..., Tensor]:
     keep_x, keep_y = op.keeps([True])
     to_float, differentiable, fast = op.result == "float", op.differentiable, op.fast is not None
 
-    def record(x: Tensor, **params: Any) -> Tensor:
+    def record(input: Tensor, **params: Any) -> Tensor:
         try:
-            array = x.array
+            array = input.array
         except AttributeError:
-            raise not_a_tensor(op, x) from None
+            raise not_a_tensor(op, input) from None
         if to_float and array.dtype.kind in "iub":
             array = array.astype(dtypes.get_default_dtype())
         try:
             y = kernel(array, **params)
         except Exception as error:
-            raise explain(op, error, [x], params) from error
+            raise explain(op, error, [input], params) from error
         memo = None
         if fast:
             y, memo = y
         if type(y) is not _ndarray:
             y = np.asarray(y)
-        parent = x.node
+        parent = input.node
         if parent is None or not differentiable or (grad_mode.disabled and not _state.enabled):
             return wrap(y)
         node = Node()
@@ -72,11 +72,11 @@ def _unary(op: Op) -> Callable[..., Tensor]:
 
 def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
     """The arrays, or Python numbers, that an elementwise kernel computes on, in PyTorch's common dtype."""
-    values = [_value(op, x) for x in inputs]
-    complex_step = any(isinstance(x, _ndarray) and x.dtype.kind == "c" for x in values)
-    if op.result == "strict" and not complex_step:
-        raise OpError("expected inputs of the same dtype; convert one of them with x.to(dtype)")
+    values = [_value(x) for x in inputs]
     common = dtypes.result_dtype(*values)
+    complex_step = any(isinstance(x, _ndarray) and x.dtype.kind == "c" for x in values)
+    if op.result == "strict" and not complex_step and any(getattr(x, "dtype", None) != common for x in values):
+        raise OpError("expected tensors of the same dtype; convert one of them with x.to(dtype)")
     if op.result == "float" and common.kind in "iub":
         common = dtypes.get_default_dtype()
     if common.kind == "c" and not complex_step:
@@ -91,14 +91,14 @@ def _converted(x: Any, dtype: dtypes.DType) -> Any:
     return np.asarray(x).astype(dtype) if dtype.kind in "iu" else x
 
 
-def _value(op: Op, x: Any) -> Any:
+def _value(x: Any) -> Any:
     if isinstance(x, Tensor):
         return x.array
     if isinstance(x, np.generic):
         return np.asarray(x)
     if isinstance(x, _ndarray | int | float | complex):
         return x
-    raise not_a_tensor(op, x)
+    raise TypeError(f"expected a Tensor, an array or a number, got {describe(x)}; make one with ad.tensor(...)")
 
 
 def _binary(op: Op) -> Callable[..., Tensor]:
@@ -109,22 +109,22 @@ def _binary(op: Op) -> Callable[..., Tensor]:
     keeps = [op.keeps([bool(need & 1), bool(need & 2)]) for need in range(4)]
     to_float = op.result == "float"
 
-    def record(a: Any, b: Any) -> Tensor:
+    def record(input: Any, other: Any) -> Tensor:
         na = nb = None
         try:
-            if type(a) is Tensor and type(b) is Tensor:
-                xa = a.array
-                xb = b.array
-                na = a.node
-                nb = b.node
+            if type(input) is Tensor and type(other) is Tensor:
+                xa = input.array
+                xb = other.array
+                na = input.node
+                nb = other.node
                 dtype = xa.dtype
                 if dtype is not xb.dtype or (to_float and dtype.kind in "iub"):
                     xa, xb = _operands(op, (xa, xb))
             else:
-                xa, xb, na, nb = _mixed(op, a, b)
+                xa, xb, na, nb = _mixed(op, input, other)
             y = kernel(xa, xb)
         except Exception as error:
-            raise explain(op, error, [a, b]) from error
+            raise explain(op, error, [input, other]) from error
         if type(y) is not _ndarray:
             y = np.asarray(y)
         out = _new_tensor(Tensor)

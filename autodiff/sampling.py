@@ -79,16 +79,16 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
     return finish(drawn.astype(dtypes.int64 if dtype is None else dtypes.as_dtype(dtype), copy=False), device=device)
 
 
-def bernoulli(x: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """Ones with the probabilities `x`, else zeros, in its dtype."""
-    return wrap(np.asarray((generator or random.default_generator).bernoulli_like(x.array)).astype(x.dtype))
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Ones with the probabilities `input`, else zeros, in its dtype."""
+    return wrap(np.asarray((generator or random.default_generator).bernoulli_like(input.array)).astype(input.dtype))
 
 
-def rand_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """`rand` in the shape and dtype of `x`."""
-    return rand(x.shape, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`rand` in the shape and dtype of `input`."""
+    return rand(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def randn_like(x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """`randn` in the shape and dtype of `x`."""
-    return randn(x.shape, dtype=dtype or x.dtype, device=device, requires_grad=requires_grad)
+def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """`randn` in the shape and dtype of `input`."""
+    return randn(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.creation import from_numpy
+from autodiff.files import write
 from autodiff.tensor import Array, Tensor
 
 SUFFIX = ".safetensors"
@@ -56,16 +57,6 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"convert them to float32 with the library that wrote the file"
         ) from error
     return {name: from_numpy(array) for name, array in arrays.items()}
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put `data` into a file beside `path` and rename that, so that `path` never holds half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:

@@ -224,7 +224,11 @@ class Tensor(TensorMethods):
         )
 
     def __format__(self, spec: str) -> str:
-        return format(self.array.item(), spec) if spec and not self.array.ndim else format(str(self), spec)
+        if not self.array.ndim:
+            return format(self.array.item(), spec)
+        if spec:
+            raise TypeError(f"a tensor of shape {self.shape} cannot be formatted with {spec!r}; expected one element")
+        return str(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:

@@ -62,7 +62,7 @@ class Drawing(graphviz.Digraph):
             filename = filename or Path(outfile).with_suffix(".gv")
             format = format or Path(outfile).suffix[1:]
         picture = render(self.source, format or self.format, engine or self.engine)
-        source = self.save(filename, directory)
+        source = self.save(filename, directory=directory)
         target = str(outfile or f"{source}.{format or self.format}")
         write(Path(target), picture)
         if cleanup:

@@ -37,29 +37,13 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
     >>> "label=w" in graph.source, "label=sum" in graph.source
     (True, True)
     """
-    if callable(what):
-        names, watched, result = _run(what, inputs)
-    elif inputs:
+    if inputs and not callable(what):
         raise TypeError(
             f"draw got {len(inputs)} more values after a {type(what).__name__}, but only a module or function is run "
             f"on inputs; to name the parameters write draw(loss, params=model)"
         )
-    else:
-        names, watched, result = {}, {}, what
-    names |= {} if params is None else _names(params)
-    outputs = dict(_tensors(result, "output" if isinstance(result, Tensor | list | tuple) else ""))
-    if not outputs:
-        expected = (
-            "a module that returns tensors" if callable(what) else "a tensor, a list or dict of tensors, or a module"
-        )
-        raise TypeError(f"draw expected {expected}, got {type(result).__name__} {result!r:.60}")
-    if all(y.node is None for y in outputs.values()):
-        raise ValueError(
-            f"there is no graph to draw: nothing was recorded for {', '.join(outputs)}. Operations are recorded when an "
-            f"input requires grad, as the parameters of a module do and ad.tensor(..., requires_grad=True), and "
-            f"recording is on: not under ad.no_grad() or ad.inference_mode(), and not after .detach()"
-        )
-    structure = repeat_shared(structure_of(outputs, names, watched))
+    names, watched, result = _run(what, inputs) if callable(what) else ({}, {}, what)
+    structure = repeat_shared(structure_of(_outputs(result), names | _names(params), watched))
     if len(structure.boxes) > MANY_BOXES:
         warnings.warn(
             f"the graph has {len(structure.boxes):,} boxes: its layout may take minutes and be hard to read. Draw a "
@@ -67,6 +51,23 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
             stacklevel=2,
         )
     return drawing_of(structure)
+
+
+def _outputs(result: Any) -> dict[str, Tensor]:
+    """What the picture ends in, by name."""
+    outputs = dict(_tensors(result, "" if isinstance(result, Mapping) else "output"))
+    if not outputs:
+        raise TypeError(
+            f"draw expected a tensor, a list or dict of tensors, or a module that returns these; "
+            f"got {type(result).__name__} {result!r:.60}"
+        )
+    if all(y.node is None for y in outputs.values()):
+        raise ValueError(
+            f"there is no graph to draw: nothing was recorded for {', '.join(outputs)}. Operations are recorded when "
+            f"an input requires grad, as the parameters of a module do and ad.tensor(..., requires_grad=True), and "
+            f"recording is on: not under ad.no_grad() or ad.inference_mode(), and not after .detach()"
+        )
+    return outputs
 
 
 def _run(function: Any, inputs: tuple[Any, ...]) -> tuple[dict[Any, str], dict[Any, str], Any]:
@@ -87,7 +88,7 @@ def _run(function: Any, inputs: tuple[Any, ...]) -> tuple[dict[Any, str], dict[A
         raise
     finally:
         set_rng_state(random_state)
-    names = _names(function) if hasattr(function, "named_parameters") else {}
+    names = _names(function if hasattr(function, "named_parameters") else None)
     return names, {identity(x): name for name, x in _tensors(arguments)}, result
 
 
@@ -103,7 +104,7 @@ def _names(params: Any) -> dict[Any, str]:
     elif isinstance(params, Mapping):
         named = list(params.items())
     else:
-        named = [("params", params)]
+        named = [] if params is None else [("params", params)]
     for name, x in named:
         if not isinstance(x, Tensor):
             raise TypeError(

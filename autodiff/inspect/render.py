@@ -10,6 +10,8 @@ from typing import Any
 
 import graphviz
 
+from autodiff.files import write
+
 
 class RenderError(RuntimeError):
     """A picture could not be made; the message says what to install or to do instead."""
@@ -66,13 +68,3 @@ def save(graph: graphviz.Digraph, path: str | os.PathLike[str]) -> Path:
         raise RenderError(f"expected a file name with a suffix such as .svg, .png or .dot; got {str(path)!r}")
     write(path, graph.source.encode() if format in ("dot", "gv") else render(graph.source, format, graph.engine))
     return path
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put `data` into a file beside `path` and rename that, so that `path` never holds half a picture."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

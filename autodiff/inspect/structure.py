@@ -12,7 +12,7 @@ import numpy as np
 
 from autodiff.graph import Node, ancestors
 from autodiff.op import describe
-from autodiff.tensor import Tensor
+from autodiff.tensor import Array, Tensor
 
 Shape = tuple[int, ...]
 # A recurrent network reads its weights at every step. From one box, the arrows of 60 steps took over a minute to lay
@@ -58,8 +58,13 @@ class Structure:
 
 
 def identity(tensor: Tensor) -> Any:
-    """What a tensor is recognised by in a graph: its node, or, where nothing is recorded, its array."""
-    return id(tensor.array) if tensor.node is None else tensor.node
+    """What a tensor is recognised by in a graph: its node, or, where nothing is recorded, its memory."""
+    return _memory(tensor.array) if tensor.node is None else tensor.node
+
+
+def _memory(array: Array) -> tuple[int, int]:
+    """Where the elements lie and how much they take, which a reshaped view shares."""
+    return array.__array_interface__["data"][0], array.nbytes
 
 
 def structure_of(outputs: Mapping[str, Tensor], names: Mapping[Any, str], inputs: Mapping[Any, str]) -> Structure:
@@ -73,13 +78,13 @@ def structure_of(outputs: Mapping[str, Tensor], names: Mapping[Any, str], inputs
         return key
 
     def constant(value: Any) -> str:
-        """The box of a value that needs no gradient: one for each array, and one for each use of a number."""
-        known = isinstance(value, np.ndarray)
-        if known and id(value) in keys:
-            return keys[id(value)]
-        name = names.get(id(value), "") or inputs.get(id(value), "")
-        role = Role.INPUT if id(value) in inputs else Role.CONSTANT
-        return add(id(value) if known else object(), Box(role, name or _value(value)))
+        """The box of a value that needs no gradient: one for each memory, and one for each use of a number."""
+        thing: Any = _memory(value) if isinstance(value, np.ndarray) else object()
+        if thing in keys:
+            return keys[thing]
+        if thing in inputs:
+            return add(thing, Box(Role.INPUT, inputs[thing]))
+        return add(thing, Box(Role.CONSTANT, names.get(thing) or _value(value)))
 
     for node in ancestors(y.node for y in outputs.values() if y.node is not None):
         if node.op is not None:

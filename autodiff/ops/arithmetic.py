@@ -233,7 +233,7 @@ fmod = elementwise(
 )
 
 
-def add(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """The sum x + alpha * other, of shapes that broadcast.
 
     >>> import autodiff as ad
@@ -241,20 +241,20 @@ def add(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     tensor([[11., 12.],
             [21., 22.]])
     """
-    return _add(x, other if alpha == 1 else mul(other, alpha))
+    return _add(input, other if alpha == 1 else mul(other, alpha))
 
 
-def sub(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """The difference x - alpha * other, of shapes that broadcast.
 
     >>> import autodiff as ad
     >>> ad.sub(ad.tensor([1.0, 2.0]), 0.5)
     tensor([0.5000, 1.5000])
     """
-    return _sub(x, other if alpha == 1 else mul(other, alpha))
+    return _sub(input, other if alpha == 1 else mul(other, alpha))
 
 
-def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """The quotient x / other; `rounding_mode` "floor" or "trunc" rounds it and keeps integers.
 
     >>> import autodiff as ad
@@ -262,12 +262,12 @@ def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     tensor([-1,  2])
     """
     if rounding_mode is None:
-        return _div(x, other)
+        return _div(input, other)
     if rounding_mode == "floor":
-        return floor_divide(x, other)
+        return floor_divide(input, other)
     if rounding_mode == "trunc":
-        quotient = trunc(_div(x, other))
-        integer = all_integer(x, other)
+        quotient = trunc(_div(input, other))
+        integer = all_integer(input, other)
         return quotient.long() if integer else quotient
     raise ValueError(f'div: expected rounding_mode None, "floor" or "trunc", got {rounding_mode!r}')
 
@@ -289,7 +289,7 @@ floor_divide = elementwise(
 )
 
 
-def pow(x: Any, exponent: Any) -> Tensor:
+def pow(input: Any, exponent: Any) -> Tensor:
     """The power x ** exponent; either may be a number.
 
     >>> import autodiff as ad
@@ -298,14 +298,14 @@ def pow(x: Any, exponent: Any) -> Tensor:
     """
     if (
         type(exponent) in (int, float)
-        and isinstance(x, Tensor)
-        and (x.array.dtype.kind == "f" or (type(exponent) is int and x.array.dtype.kind != "b"))
+        and isinstance(input, Tensor)
+        and (input.array.dtype.kind == "f" or (type(exponent) is int and input.array.dtype.kind != "b"))
     ):
-        return _pow_number(x, exponent=exponent)
-    return _pow(x, exponent)
+        return _pow_number(input, exponent=exponent)
+    return _pow(input, exponent)
 
 
-def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """The values limited to [min, max], numbers or tensors; either may be None.
 
     >>> import autodiff as ad
@@ -315,10 +315,15 @@ def clamp(x: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        low = x if min is None else maximum(x, min)
+        low = input if min is None else maximum(input, min)
         return low if max is None else minimum(low, max)
-    wanted = result_dtype(x.array, *(limit for limit in (min, max) if limit is not None))
-    return _clamp(astype(x, wanted), low=min, high=max)
+    wanted = result_dtype(input.array, *(limit for limit in (min, max) if limit is not None))
+    return _clamp(astype(input, wanted), low=min, high=max)
 
 
 clip = clamp
+
+
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself: +x."""
+    return input

@@ -77,24 +77,24 @@ isfinite = _test(
 )
 
 
-def allclose(x: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether |x - other| <= atol + rtol * |other| holds everywhere.
 
     >>> import autodiff as ad
     >>> ad.allclose(ad.tensor([1.0]), ad.tensor([1.0 + 1e-7]))
     True
     """
-    return bool(np.allclose(_plain(x), _plain(other), rtol, atol, equal_nan))
+    return bool(np.allclose(_plain(input), _plain(other), rtol, atol, equal_nan))
 
 
-def equal(x: Tensor, other: Tensor) -> bool:
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and the same elements.
 
     >>> import autodiff as ad
     >>> ad.equal(ad.tensor([1, 2]), ad.tensor([1, 2]))
     True
     """
-    return bool(np.array_equal(_plain(x), _plain(other)))
+    return bool(np.array_equal(_plain(input), _plain(other)))
 
 
 implements(np.allclose)(allclose)

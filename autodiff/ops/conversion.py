@@ -33,7 +33,7 @@ clone = multilinear(
 )
 
 
-def astype(x: Tensor, dtype: Any) -> Tensor:
+def astype(input: Tensor, dtype: Any) -> Tensor:
     """The tensor with another dtype, itself if it has that dtype already; integer results carry no gradient.
 
     >>> import autodiff as ad
@@ -41,11 +41,11 @@ def astype(x: Tensor, dtype: Any) -> Tensor:
     tensor([1])
     """
     wanted = dtypes.as_dtype(dtype)
-    if x.array.dtype is wanted:
-        return x
+    if input.array.dtype is wanted:
+        return input
     if wanted.kind != "f":
-        return wrap(x.array.astype(wanted))
-    return cast(x, dtype=wanted)
+        return wrap(input.array.astype(wanted))
+    return cast(input, dtype=wanted)
 
 
 def floating(name: str, x: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def floating(name: str, x: Tensor) -> Tensor:
     return x
 
 
-def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **options: Any) -> Tensor:
+def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **options: Any) -> Tensor:
     """``x.to(dtype)``, ``x.to("cpu")``, ``x.to(other)``: the tensor with another dtype, on the CPU (else an error).
 
     >>> import autodiff as ad
@@ -75,50 +75,50 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool 
         else:
             dtype = arg
     check_device(device)
-    out = x if dtype is None else astype(x, dtype)
-    return clone(out) if copy and out is x else out
+    out = input if dtype is None else astype(input, dtype)
+    return clone(out) if copy and out is input else out
 
 
-def type_as(x: Tensor, other: Tensor) -> Tensor:
+def type_as(input: Tensor, other: Tensor) -> Tensor:
     """The tensor with the dtype of `other`."""
-    return astype(x, other.dtype)
+    return astype(input, other.dtype)
 
 
-def float(x: Tensor) -> Tensor:
+def float(input: Tensor) -> Tensor:
     """The tensor as float32."""
-    return astype(x, dtypes.float32)
+    return astype(input, dtypes.float32)
 
 
-def double(x: Tensor) -> Tensor:
+def double(input: Tensor) -> Tensor:
     """The tensor as float64."""
-    return astype(x, dtypes.float64)
+    return astype(input, dtypes.float64)
 
 
-def half(x: Tensor) -> Tensor:
+def half(input: Tensor) -> Tensor:
     """The tensor as float16."""
-    return astype(x, dtypes.float16)
+    return astype(input, dtypes.float16)
 
 
-def int(x: Tensor) -> Tensor:
+def int(input: Tensor) -> Tensor:
     """The tensor as int32, truncated towards zero."""
-    return astype(x, dtypes.int32)
+    return astype(input, dtypes.int32)
 
 
-def long(x: Tensor) -> Tensor:
+def long(input: Tensor) -> Tensor:
     """The tensor as int64, truncated towards zero."""
-    return astype(x, dtypes.int64)
+    return astype(input, dtypes.int64)
 
 
-def bool_(x: Tensor) -> Tensor:
+def bool_(input: Tensor) -> Tensor:
     """The tensor as bool: whether each element is not zero."""
-    return astype(x, dtypes.bool_)
+    return astype(input, dtypes.bool_)
 
 
-def cpu(x: Tensor) -> Tensor:
+def cpu(input: Tensor) -> Tensor:
     """The tensor itself, which lives on the CPU."""
-    return x
+    return input
 
 
-def contiguous(x: Tensor) -> Tensor:
+def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if its memory is in row-major order, else such a copy."""
-    return x if x.array.flags.c_contiguous else clone(x)
+    return input if input.array.flags.c_contiguous else clone(input)

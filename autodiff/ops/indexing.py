@@ -82,7 +82,7 @@ def integers_first(index: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, tupl
     return tuple(first), tuple(part for part in index if type(part) is not int)
 
 
-def getitem(x: Tensor, index: Any) -> Tensor:
+def getitem(input: Tensor, index: Any) -> Tensor:
     """``x[index]`` for integers, slices, None, ..., integer arrays, masks and mixtures of them.
 
     >>> import autodiff as ad
@@ -90,65 +90,65 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     tensor([2, 4])
     """
     first, rest = integers_first(plain_index(index))
-    return _get(x if first is None else _get(x, index=first), index=rest)
+    return _get(input if first is None else _get(input, index=first), index=rest)
 
 
-def select(x: Tensor, dim: int, index: int) -> Tensor:
+def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The slice at one index along `dim`, which goes away.
 
     >>> import autodiff as ad
     >>> ad.select(ad.tensor([[1, 2], [3, 4]]), 1, 0)
     tensor([1, 3])
     """
-    return _get(x, index=(slice(None),) * positive_axis(dim, x.ndim) + (index,))
+    return _get(input, index=(slice(None),) * positive_axis(dim, input.ndim) + (index,))
 
 
-def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` entries from `start`, negative from the end, along `dim`; OpError if they reach beyond it.
 
     >>> import autodiff as ad
     >>> ad.narrow(ad.arange(5), 0, 1, 3)
     tensor([1, 2, 3])
     """
-    axis = positive_axis(dim, x.ndim)
-    size = x.shape[axis]
+    axis = positive_axis(dim, input.ndim)
+    size = input.shape[axis]
     first = start + size if start < 0 else start
     if not 0 <= first <= size or length < 0 or first + length > size:
         raise OpError(f"narrow: expected entries within 0 to {size} of dim {dim}, got {length} from {start}")
-    return _get(x, index=(slice(None),) * axis + (slice(first, first + length),))
+    return _get(input, index=(slice(None),) * axis + (slice(first, first + length),))
 
 
-def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries along `dim` that the 1-d integer tensor `index` names.
 
     >>> import autodiff as ad
     >>> ad.index_select(ad.tensor([10, 20, 30]), 0, ad.tensor([2, 0]))
     tensor([30, 10])
     """
-    axis = positive_axis(dim, x.ndim)
+    axis = positive_axis(dim, input.ndim)
     places = index.array.reshape(1) if index.ndim == 0 else index.array
     if places.ndim != 1:
         raise IndexError(f"index_select: expected a vector of indices, got shape {index.shape}")
-    _check_places("index_select", places, x, dim)
-    if not x.ndim:
-        return x.clone()
-    return _get(x, index=(slice(None),) * axis + (_plain(places),))
+    _check_places("index_select", places, input, dim)
+    if not input.ndim:
+        return input.clone()
+    return _get(input, index=(slice(None),) * axis + (_plain(places),))
 
 
-def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """``out[i][j] = x[index[i][j]][j]`` for dim 0, and so on: one entry along `dim` for each place of `index`.
 
-    `index` has as many dimensions as `x`, and is no longer than `x` in the others.
+    `index` has as many dimensions as `input`, and is no longer than `input` in the others.
 
     >>> import autodiff as ad
     >>> ad.gather(ad.tensor([[1, 2], [3, 4]]), 1, ad.tensor([[1], [0]]))
     tensor([[2],
             [3]])
     """
-    return _get(x, index=_places(x, dim, index))
+    return _get(input, index=_places(input, dim, index))
 
 
-def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` with shapes that broadcast; over the flattened tensor without `dim`.
 
     >>> import autodiff as ad
@@ -157,14 +157,16 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
             [3]])
     """
     if dim is None:
-        return gather(x.reshape(-1), 0, indices.reshape(-1))
-    if indices.ndim != x.ndim:
-        raise OpError(f"take_along_dim: expected indices of {x.ndim} dimensions, got shape {indices.shape}")
-    if not x.ndim:
-        return gather(x, dim, indices)
-    axis = positive_axis(dim, x.ndim)
-    shape = list(np.broadcast_shapes((*x.shape[:axis], 1, *x.shape[axis + 1 :]), indices.shape))
-    return gather(x.broadcast_to((*shape[:axis], x.shape[axis], *shape[axis + 1 :])), dim, indices.broadcast_to(shape))
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    if indices.ndim != input.ndim:
+        raise OpError(f"take_along_dim: expected indices of {input.ndim} dimensions, got shape {indices.shape}")
+    if not input.ndim:
+        return gather(input, dim, indices)
+    axis = positive_axis(dim, input.ndim)
+    shape = list(np.broadcast_shapes((*input.shape[:axis], 1, *input.shape[axis + 1 :]), indices.shape))
+    return gather(
+        input.broadcast_to((*shape[:axis], input.shape[axis], *shape[axis + 1 :])), dim, indices.broadcast_to(shape)
+    )
 
 
 def _check_places(name: str, at: Array, x: Tensor, dim: int) -> None:

@@ -80,26 +80,26 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return _stack(*same, axis=positive_axis(dim, same[0].ndim + 1))
 
 
-def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of `split_size` entries along `dim`, the last perhaps shorter; or of the lengths given.
 
     >>> import autodiff as ad
     >>> ad.split(ad.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
-    length = x.shape[positive_axis(dim, x.ndim)]
+    length = input.shape[positive_axis(dim, input.ndim)]
     if isinstance(split_size, int):
         if split_size <= 0:
             raise RuntimeError(f"split: expected a positive split_size, got {split_size}")
         starts = range(0, max(length, 1), split_size)
-        return tuple(narrow(x, dim, start, min(split_size, length - start)) for start in starts)
+        return tuple(narrow(input, dim, start, min(split_size, length - start)) for start in starts)
     if sum(split_size) != length or any(n < 0 for n in split_size):
         raise RuntimeError(f"split: expected lengths from 0 that add up to {length}, got {list(split_size)}")
     ends = np.cumsum(split_size).tolist()
-    return tuple(narrow(x, dim, end - size, size) for end, size in zip(ends, split_size, strict=True))
+    return tuple(narrow(input, dim, end - size, size) for end, size in zip(ends, split_size, strict=True))
 
 
-def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal length along `dim`, the last perhaps shorter.
 
     >>> import autodiff as ad
@@ -108,17 +108,17 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if chunks <= 0:
         raise RuntimeError(f"chunk: expected a positive number of chunks, got {chunks}")
-    return split(x, max(-(-x.shape[positive_axis(dim, x.ndim)] // chunks), 1), dim)
+    return split(input, max(-(-input.shape[positive_axis(dim, input.ndim)] // chunks), 1), dim)
 
 
-def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along `dim`, without that axis.
 
     >>> import autodiff as ad
     >>> ad.unbind(ad.tensor([[1, 2], [3, 4]]))
     (tensor([1, 2]), tensor([3, 4]))
     """
-    return tuple(select(x, dim, i) for i in range(x.shape[positive_axis(dim, x.ndim)]))
+    return tuple(select(input, dim, i) for i in range(input.shape[positive_axis(dim, input.ndim)]))
 
 
 @implements(np.concatenate)

@@ -58,7 +58,7 @@ def _dimensions(name: str, a: Tensor, b: Tensor, left: int, right: int) -> Tenso
     return matmul(a, b)
 
 
-def mm(x: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices.
 
     >>> import autodiff as ad
@@ -66,32 +66,32 @@ def mm(x: Tensor, mat2: Tensor) -> Tensor:
     tensor([[1.],
             [1.]])
     """
-    return _dimensions("mm", x, mat2, 2, 2)
+    return _dimensions("mm", input, mat2, 2, 2)
 
 
-def bmm(x: Tensor, mat2: Tensor) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches (n, i, j) and (n, j, k) of matrices."""
-    if x.shape[:1] != mat2.shape[:1]:
-        raise OpError(f"bmm: expected batches of equal length, got {describe(x)} and {describe(mat2)}")
-    return _dimensions("bmm", x, mat2, 3, 3)
+    if input.shape[:1] != mat2.shape[:1]:
+        raise OpError(f"bmm: expected batches of equal length, got {describe(input)} and {describe(mat2)}")
+    return _dimensions("bmm", input, mat2, 3, 3)
 
 
-def mv(x: Tensor, vec: Tensor) -> Tensor:
+def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector."""
-    return _dimensions("mv", x, vec, 2, 1)
+    return _dimensions("mv", input, vec, 2, 1)
 
 
-def dot(x: Tensor, tensor: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The inner product of two vectors.
 
     >>> import autodiff as ad
     >>> ad.dot(ad.tensor([1.0, 2.0]), ad.tensor([3.0, 4.0]))
     tensor(11.)
     """
-    return _dimensions("dot", x, tensor, 1, 1)
+    return _dimensions("dot", input, tensor, 1, 1)
 
 
-def outer(x: Tensor, vec2: Tensor) -> Tensor:
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The products of all pairs from two vectors, (n, m).
 
     >>> import autodiff as ad
@@ -99,9 +99,9 @@ def outer(x: Tensor, vec2: Tensor) -> Tensor:
     tensor([[3, 4],
             [6, 8]])
     """
-    if x.ndim != 1 or vec2.ndim != 1:
-        raise OpError(f"outer: expected two vectors, got {describe(x)} and {describe(vec2)}")
-    return x.unsqueeze(1) * vec2.unsqueeze(0)
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise OpError(f"outer: expected two vectors, got {describe(input)} and {describe(vec2)}")
+    return input.unsqueeze(1) * vec2.unsqueeze(0)
 
 
 def _einsum_rule(

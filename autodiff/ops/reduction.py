@@ -154,15 +154,15 @@ _cumsum = multilinear(
 
 
 @numpy_names
-def sum(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim`; integers and bools add up in int64.
 
     >>> import autodiff as ad
     >>> ad.sum(ad.tensor([[1, 2], [3, 4]]), dim=0)
     tensor([4, 6])
     """
-    x = _counted(x) if dtype is None else astype(x, dtype)
-    return _sum(x, axis=axes_of(x, dim), keepdims=keepdim)
+    input = _counted(input) if dtype is None else astype(input, dtype)
+    return _sum(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
 def _counted(x: Tensor) -> Tensor:
@@ -170,15 +170,15 @@ def _counted(x: Tensor) -> Tensor:
 
 
 @numpy_names
-def mean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over `dim`; RuntimeError for integers, as in PyTorch.
 
     >>> import autodiff as ad
     >>> ad.mean(ad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     tensor([1.5000, 3.5000])
     """
-    x = floating("mean", x if dtype is None else astype(x, dtype))
-    return _mean(x, axis=axes_of(x, dim), keepdims=keepdim)
+    input = floating("mean", input if dtype is None else astype(input, dtype))
+    return _mean(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
 def _correction(unbiased: bool | None, correction: float) -> float:
@@ -187,7 +187,7 @@ def _correction(unbiased: bool | None, correction: float) -> float:
 
 @numpy_names
 def var(
-    x: Tensor, dim: Dim | bool = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
+    input: Tensor, dim: Dim | bool = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
 ) -> Tensor:
     """The variance over `dim`, Σ(x - mean)² / (n - correction).
 
@@ -195,12 +195,12 @@ def var(
     >>> ad.var(ad.tensor([1.0, 2.0, 4.0]))
     tensor(2.3333)
     """
-    return _spread(_var, x, dim, unbiased, keepdim, correction)
+    return _spread(_var, input, dim, unbiased, keepdim, correction)
 
 
 @numpy_names
 def std(
-    x: Tensor, dim: Dim | bool = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
+    input: Tensor, dim: Dim | bool = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
 ) -> Tensor:
     """The standard deviation over `dim`, the square root of `var`.
 
@@ -208,7 +208,7 @@ def std(
     >>> ad.std(ad.tensor([1.0, 2.0, 4.0]), correction=0)
     tensor(1.2472)
     """
-    return _spread(_std, x, dim, unbiased, keepdim, correction)
+    return _spread(_std, input, dim, unbiased, keepdim, correction)
 
 
 def _spread(op: Any, x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float) -> Tensor:
@@ -221,45 +221,45 @@ def _spread(op: Any, x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, 
 
 
 @numpy_names
-def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The largest over `dim`; elements that tie share the gradient equally.
 
     >>> import autodiff as ad
     >>> ad.amax(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([5., 7.])
     """
-    return _amax(x, axis=axes_of(x, dim), keepdims=keepdim)
+    return _amax(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
 @numpy_names
-def amin(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The smallest over `dim`; elements that tie share the gradient equally.
 
     >>> import autodiff as ad
     >>> ad.amin(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([1., 2.])
     """
-    return _amin(x, axis=axes_of(x, dim), keepdims=keepdim)
+    return _amin(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
-def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest of all elements; with `dim`, the largest along it and its first index; with a tensor, `maximum`.
 
     >>> import autodiff as ad
     >>> values, indices = ad.max(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1); indices
     tensor([1, 0])
     """
-    return _extreme(x, dim, keepdim, _amax, argmax, "maximum")
+    return _extreme(input, dim, keepdim, _amax, argmax, "maximum")
 
 
-def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest of all elements; with `dim`, the smallest along it and its first index; with a tensor, `minimum`.
 
     >>> import autodiff as ad
     >>> ad.min(ad.tensor([3.0, 1.0, 2.0]))
     tensor(1.)
     """
-    return _extreme(x, dim, keepdim, _amin, argmin, "minimum")
+    return _extreme(input, dim, keepdim, _amin, argmin, "minimum")
 
 
 def _extreme(x: Tensor, dim: Any, keepdim: bool, overall: Any, arg: Any, pairwise: str) -> Any:
@@ -283,71 +283,71 @@ def _arg(x: Tensor, dim: int | None, keepdim: bool, kernel: Callable[..., Any]) 
 
 
 @numpy_names
-def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the first largest element, of all (flattened) or along `dim`.
 
     >>> import autodiff as ad
     >>> ad.argmax(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([1, 0])
     """
-    return _arg(x, dim, keepdim, np.argmax)
+    return _arg(input, dim, keepdim, np.argmax)
 
 
 @numpy_names
-def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the first smallest element, of all (flattened) or along `dim`.
 
     >>> import autodiff as ad
     >>> ad.argmin(ad.tensor([3.0, 1.0, 2.0]))
     tensor(1)
     """
-    return _arg(x, dim, keepdim, np.argmin)
+    return _arg(input, dim, keepdim, np.argmin)
 
 
 @numpy_names
-def any(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether any element is true (not 0), over `dim`.
 
     >>> import autodiff as ad
     >>> ad.any(ad.tensor([False, True]))
     tensor(True)
     """
-    return wrap(np.asarray(np.any(x.array, axis=axes_of(x, dim), keepdims=keepdim)))
+    return wrap(np.asarray(np.any(input.array, axis=axes_of(input, dim), keepdims=keepdim)))
 
 
 @numpy_names
-def all(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether every element is true (not 0), over `dim`.
 
     >>> import autodiff as ad
     >>> ad.all(ad.tensor([False, True]))
     tensor(False)
     """
-    return wrap(np.asarray(np.all(x.array, axis=axes_of(x, dim), keepdims=keepdim)))
+    return wrap(np.asarray(np.all(input.array, axis=axes_of(input, dim), keepdims=keepdim)))
 
 
 @numpy_names
-def logsumexp(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over `dim`, without overflow.
 
     >>> import autodiff as ad
     >>> ad.logsumexp(ad.tensor([100.0, 100.0]), dim=0)
     tensor(100.6931)
     """
-    return _logsumexp(x, axis=axes_of(x, dim), keepdims=keepdim)
+    return _logsumexp(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
 @numpy_names
-def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The running sum along `dim`.
 
     >>> import autodiff as ad
     >>> ad.cumsum(ad.tensor([1.0, 2.0, 3.0]), dim=0)
     tensor([1., 3., 6.])
     """
-    x = _counted(x) if dtype is None else astype(x, dtype)
-    axis = positive_axis(dim, x.ndim)
-    return _cumsum(x, axis=axis) if x.ndim else clone(x)
+    input = _counted(input) if dtype is None else astype(input, dtype)
+    axis = positive_axis(dim, input.ndim)
+    return _cumsum(input, axis=axis) if input.ndim else clone(input)
 
 
 def _ours(ours: Callable[..., Any]) -> Callable[..., Any]:

@@ -53,8 +53,8 @@ def _common(a: Any, b: Any) -> list[Tensor]:
     return [astype(x, dtype) if isinstance(x, Tensor) else wrap(np.asarray(x, dtype)) for x in (a, b)]
 
 
-def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`x` with `value` at the places where `mask` holds.
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`input` with `value` at the places where `mask` holds.
 
     >>> import autodiff as ad
     >>> ad.masked_fill(ad.tensor([1.0, 2.0]), ad.tensor([True, False]), 0)
@@ -62,12 +62,12 @@ def masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     """
     if isinstance(value, Tensor) and value.ndim:
         raise OpError(f"masked_fill: expected a number or a 0-d tensor, got {describe(value)}; use where()")
-    chosen = astype(value, x.dtype) if isinstance(value, Tensor) else wrap(np.asarray(value, x.dtype))
-    filled: Tensor = where(mask, chosen, x)
+    chosen = astype(value, input.dtype) if isinstance(value, Tensor) else wrap(np.asarray(value, input.dtype))
+    filled: Tensor = where(mask, chosen, input)
     return filled
 
 
-def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not 0, a row each; with `as_tuple`, one tensor an axis.
 
     >>> import autodiff as ad
@@ -75,10 +75,10 @@ def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
     tensor([[1],
             [2]])
     """
-    found = np.nonzero(x.array) if x.ndim else np.nonzero(x.array.reshape(1))
+    found = np.nonzero(input.array) if input.ndim else np.nonzero(input.array.reshape(1))
     if as_tuple:
         return tuple(wrap(indices) for indices in found)
-    return wrap(np.stack(found, axis=1) if x.ndim else np.zeros((len(found[0]), 0), np.int64))
+    return wrap(np.stack(found, axis=1) if input.ndim else np.zeros((len(found[0]), 0), np.int64))
 
 
 @implements(np.where)

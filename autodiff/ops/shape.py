@@ -84,7 +84,7 @@ def positive_axis(dim: int, ndim: int) -> int:
     return dim % reach
 
 
-def reshape(x: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in row-major order under another shape; one length may be -1.
 
     A view where the memory allows it, else a copy. OpError if the number of elements differs.
@@ -94,7 +94,7 @@ def reshape(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshape(x, shape=_checked("reshape", sizes(shape)))
+    return _reshape(input, shape=_checked("reshape", sizes(shape)))
 
 
 def _checked(name: str, shape: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -103,7 +103,7 @@ def _checked(name: str, shape: tuple[Any, ...]) -> tuple[Any, ...]:
     return shape
 
 
-def view(x: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *shape: Any) -> Tensor:
     """As `reshape`, but an OpError where that would copy.
 
     >>> import autodiff as ad
@@ -111,140 +111,140 @@ def view(x: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    out = _reshape(x, shape=_checked("view", sizes(shape)))
-    if not np.may_share_memory(out.array, x.array) and x.array.size:
+    out = _reshape(input, shape=_checked("view", sizes(shape)))
+    if not np.may_share_memory(out.array, input.array) and input.array.size:
         raise OpError(
-            f"view: shape {out.shape} cannot be laid over memory of shape {x.shape} and strides {x.stride()} "
+            f"view: shape {out.shape} cannot be laid over memory of shape {input.shape} and strides {input.stride()} "
             f"without a copy; use reshape()"
         )
     return out
 
 
-def view_as(x: Tensor, other: Tensor) -> Tensor:
+def view_as(input: Tensor, other: Tensor) -> Tensor:
     """``x.view`` with the shape of `other`."""
-    return view(x, other.shape)
+    return view(input, other.shape)
 
 
-def reshape_as(x: Tensor, other: Tensor) -> Tensor:
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """``x.reshape`` to the shape of `other`."""
-    return reshape(x, other.shape)
+    return reshape(input, other.shape)
 
 
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Axes `start_dim` to `end_dim` merged into one.
 
     >>> import autodiff as ad
     >>> ad.flatten(ad.zeros(2, 3, 4), start_dim=1).shape
     (2, 12)
     """
-    start, end = positive_axis(start_dim, x.ndim), positive_axis(end_dim, x.ndim)
-    if not x.ndim:
-        return _reshape(x, shape=(1,))
+    start, end = positive_axis(start_dim, input.ndim), positive_axis(end_dim, input.ndim)
+    if not input.ndim:
+        return _reshape(input, shape=(1,))
     if start > end:
         raise OpError(f"flatten: expected start_dim not after end_dim, got {start_dim} and {end_dim}")
-    merged = math.prod(x.shape[start : end + 1])
-    return x if start == end else _reshape(x, shape=(*x.shape[:start], merged, *x.shape[end + 1 :]))
+    merged = math.prod(input.shape[start : end + 1])
+    return input if start == end else _reshape(input, shape=(*input.shape[:start], merged, *input.shape[end + 1 :]))
 
 
-def unflatten(x: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Axis `dim` split into axes of the lengths `sizes`, one of which may be -1.
 
     >>> import autodiff as ad
     >>> ad.unflatten(ad.zeros(2, 12), 1, (3, -1)).shape
     (2, 3, 4)
     """
-    axis = positive_axis(dim, x.ndim)
+    axis = positive_axis(dim, input.ndim)
     lengths = list(sizes)
     if -1 in lengths:
-        lengths[lengths.index(-1)] = x.shape[axis] // max(-math.prod(lengths), 1)
-    if math.prod(lengths) != x.shape[axis]:
-        raise OpError(f"unflatten: expected lengths whose product is {x.shape[axis]}, got {tuple(sizes)}")
-    return _reshape(x, shape=(*x.shape[:axis], *lengths, *x.shape[axis + 1 :]))
+        lengths[lengths.index(-1)] = input.shape[axis] // max(-math.prod(lengths), 1)
+    if math.prod(lengths) != input.shape[axis]:
+        raise OpError(f"unflatten: expected lengths whose product is {input.shape[axis]}, got {tuple(sizes)}")
+    return _reshape(input, shape=(*input.shape[:axis], *lengths, *input.shape[axis + 1 :]))
 
 
-def ravel(x: Tensor) -> Tensor:
+def ravel(input: Tensor) -> Tensor:
     """The elements in row-major order along one axis."""
-    return _reshape(x, shape=(-1,))
+    return _reshape(input, shape=(-1,))
 
 
-def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Without the axes of length 1, or without those of `dim` that have it.
 
     >>> import autodiff as ad
     >>> ad.squeeze(ad.zeros(1, 3, 1)).shape
     (3,)
     """
-    axes = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    gone = {positive_axis(axis, x.ndim) for axis in axes}
-    return _reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in gone))
+    axes = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    gone = {positive_axis(axis, input.ndim) for axis in axes}
+    return _reshape(input, shape=tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in gone))
 
 
-def unsqueeze(x: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of length 1 at `dim`.
 
     >>> import autodiff as ad
     >>> ad.unsqueeze(ad.zeros(3), -1).shape
     (3, 1)
     """
-    axis = positive_axis(dim, x.ndim + 1)
-    return _reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
+    axis = positive_axis(dim, input.ndim + 1)
+    return _reshape(input, shape=(*input.shape[:axis], 1, *input.shape[axis:]))
 
 
-def permute(x: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *dims: Any) -> Tensor:
     """The axes in the order `dims`.
 
     >>> import autodiff as ad
     >>> ad.permute(ad.zeros(2, 3, 4), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    order = tuple(positive_axis(dim, x.ndim) for dim in sizes(dims))
-    if sorted(order) != list(range(x.ndim)):
-        raise OpError(f"permute: expected each of {x.ndim} axes once, got {sizes(dims)}")
-    return _permute(x, axes=order)
+    order = tuple(positive_axis(dim, input.ndim) for dim in sizes(dims))
+    if sorted(order) != list(range(input.ndim)):
+        raise OpError(f"permute: expected each of {input.ndim} axes once, got {sizes(dims)}")
+    return _permute(input, axes=order)
 
 
-def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Axes `dim0` and `dim1` exchanged.
 
     >>> import autodiff as ad
     >>> ad.transpose(ad.zeros(2, 3), 0, 1).shape
     (3, 2)
     """
-    order = list(range(x.ndim))
-    i, j = positive_axis(dim0, x.ndim), positive_axis(dim1, x.ndim)
-    if x.ndim:
+    order = list(range(input.ndim))
+    i, j = positive_axis(dim0, input.ndim), positive_axis(dim1, input.ndim)
+    if input.ndim:
         order[i], order[j] = order[j], order[i]
-    return _permute(x, axes=tuple(order))
+    return _permute(input, axes=tuple(order))
 
 
 swapaxes = swapdims = transpose
 
 
-def t(x: Tensor) -> Tensor:
+def t(input: Tensor) -> Tensor:
     """A matrix transposed; vectors and 0-d tensors unchanged."""
-    if x.ndim > 2:
-        raise OpError(f"t: expected at most 2 dimensions, got shape {x.shape}; use transpose(dim0, dim1) or .mT")
-    return _permute(x, axes=tuple(reversed(range(x.ndim))))
+    if input.ndim > 2:
+        raise OpError(f"t: expected at most 2 dimensions, got shape {input.shape}; use transpose(dim0, dim1) or .mT")
+    return _permute(input, axes=tuple(reversed(range(input.ndim))))
 
 
-def movedim(x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """The axes `source` moved to `destination`, the others in their order.
 
     >>> import autodiff as ad
     >>> ad.movedim(ad.zeros(2, 3, 4), 0, -1).shape
     (3, 4, 2)
     """
-    sources = [positive_axis(d, x.ndim) for d in ([source] if isinstance(source, int) else source)]
-    targets = [positive_axis(d, x.ndim) for d in ([destination] if isinstance(destination, int) else destination)]
-    if not x.ndim:
-        return x
-    rest = [d for d in range(x.ndim) if d not in sources]
+    sources = [positive_axis(d, input.ndim) for d in ([source] if isinstance(source, int) else source)]
+    targets = [positive_axis(d, input.ndim) for d in ([destination] if isinstance(destination, int) else destination)]
+    if not input.ndim:
+        return input
+    rest = [d for d in range(input.ndim) if d not in sources]
     for target, axis in sorted(zip(targets, sources, strict=True)):
         rest.insert(target, axis)
-    return _permute(x, axes=tuple(rest))
+    return _permute(input, axes=tuple(rest))
 
 
-def expand(x: Tensor, *shape: Any) -> Tensor:
+def expand(input: Tensor, *shape: Any) -> Tensor:
     """The elements repeated along axes of length 1, without a copy; -1 keeps a length.
 
     >>> import autodiff as ad
@@ -252,19 +252,21 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
     (3, 4)
     """
     wanted = sizes(shape)
-    new = len(wanted) - x.ndim
+    new = len(wanted) - input.ndim
     if new < 0 or any(n < -1 for n in wanted) or -1 in wanted[:new]:
-        raise OpError(f"expand: expected at least {x.ndim} lengths, -1 only for axes of {x.shape}, got {wanted}")
-    own = (1,) * new + x.shape
-    return broadcast(x, shape=tuple(have if want == -1 else want for have, want in zip(own, wanted, strict=False)))
+        raise OpError(
+            f"expand: expected at least {input.ndim} lengths, -1 only for axes of {input.shape}, got {wanted}"
+        )
+    own = (1,) * new + input.shape
+    return broadcast(input, shape=tuple(have if want == -1 else want for have, want in zip(own, wanted, strict=False)))
 
 
-def expand_as(x: Tensor, other: Tensor) -> Tensor:
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of `other`."""
-    return broadcast(x, shape=other.shape)
+    return broadcast(input, shape=other.shape)
 
 
-def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
+def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """The elements repeated to `shape` by the rules of broadcasting, without a copy.
 
     >>> import autodiff as ad
@@ -272,7 +274,7 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    return expand(x, *shape)
+    return expand(input, *shape)
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -281,18 +283,18 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(broadcast(x, shape=shape) for x in tensors)
 
 
-def flip(x: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *dims: Any) -> Tensor:
     """A copy with the order reversed along the axes `dims`.
 
     >>> import autodiff as ad
     >>> ad.flip(ad.tensor([1, 2, 3]), 0)
     tensor([3, 2, 1])
     """
-    axes = tuple(positive_axis(d, x.ndim) for d in sizes(dims))
-    return _flip(x, axis=axes if x.ndim else ())
+    axes = tuple(positive_axis(d, input.ndim) for d in sizes(dims))
+    return _flip(input, axis=axes if input.ndim else ())
 
 
-def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of matrices (..., m, n) up to a diagonal, zeros elsewhere.
 
     >>> import autodiff as ad
@@ -300,10 +302,10 @@ def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return _tril(_matrices("tril", x), k=diagonal)
+    return _tril(_matrices("tril", input), k=diagonal)
 
 
-def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices (..., m, n) from a diagonal, zeros elsewhere.
 
     >>> import autodiff as ad
@@ -311,7 +313,7 @@ def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
-    return _triu(_matrices("triu", x), k=diagonal)
+    return _triu(_matrices("triu", input), k=diagonal)
 
 
 def _matrices(name: str, x: Tensor) -> Tensor:

@@ -52,24 +52,24 @@ _log_softmax = operation(
 )
 
 
-def softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """exp(x) / Σ exp(x) along `dim`, without overflow; `dtype` converts first. RuntimeError for integers.
 
     >>> import autodiff as ad
     >>> ad.softmax(ad.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    return _along("softmax", _softmax, x, dim, dtype)
+    return _along("softmax", _softmax, input, dim, dtype)
 
 
-def log_softmax(x: Tensor, dim: int, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of `softmax`, exact where that underflows. RuntimeError for integers.
 
     >>> import autodiff as ad
     >>> ad.log_softmax(ad.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
-    return _along("log_softmax", _log_softmax, x, dim, dtype)
+    return _along("log_softmax", _log_softmax, input, dim, dtype)
 
 
 def _along(name: str, record: Recorder, x: Tensor, dim: int, dtype: Any) -> Tensor:

@@ -18,6 +18,7 @@ from autodiff.op import OPS, Op
 
 SPEC = {"shape", "ndim", "dtype"}
 PLAIN = {
+    "isinstance",
     "len",
     "range",
     "zip",

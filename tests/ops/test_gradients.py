@@ -45,7 +45,10 @@ def test_first_derivatives(name: str, data: st.DataObject) -> None:
 
 def _slope(op: Op, case: Case, weight: np.ndarray, directions: list[Any], moved: float) -> float:
     """The derivative of weight · op along `directions`, at inputs moved along them."""
-    xs = tensors([x if u is None else x + moved * v for x, (u, v) in zip(case.inputs, _pairs(directions), strict=True)])
+    xs = [
+        wrap(x) if u is None else wrap(np.asarray(x + moved * v)).requires_grad_()
+        for x, (u, v) in zip(case.inputs, _pairs(directions), strict=True)
+    ]
     wanted = [x for x in xs if x.requires_grad]
     gradients = ad.grad(op.record(*xs, **case.params), wanted, wrap(weight), materialize_grads=True)
     along = [u for u, _ in _pairs(directions) if u is not None]
@@ -63,12 +66,16 @@ def test_second_derivatives(name: str, data: st.DataObject) -> None:
     op = ENGINE[name]
     drawn = case(data.draw, op)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    # Now and then an input is a constant, whose array the recorded pass meets as it is.
+    constants = [data.draw(st.sampled_from([False, False, True])) for _ in drawn.inputs[1:]] + [False]
     directions: list[Any] = [
-        None if x.dtype.kind != "f" else (rng.uniform(-1, 1, x.shape), rng.uniform(-1, 1, x.shape))
-        for x in drawn.inputs
+        None if x.dtype.kind != "f" or constant else (rng.uniform(-1, 1, x.shape), rng.uniform(-1, 1, x.shape))
+        for x, constant in zip(drawn.inputs, constants, strict=True)
     ]
-    xs = tensors(drawn.inputs)
+    xs = [wrap(x) if d is None else wrap(x).requires_grad_() for x, d in zip(drawn.inputs, directions, strict=True)]
     y = op.record(*xs, **drawn.params)
+    if not y.requires_grad:
+        return
     weight = rng.uniform(-1, 1, y.shape)
     wanted = [x for x in xs if x.requires_grad]
     first = ad.grad(y, wanted, wrap(weight), create_graph=True, materialize_grads=True)
