@@ -171,6 +171,10 @@ def explain(op: Op, error: Exception, inputs: Sequence[Any], params: dict[str, A
             "the shapes do not broadcast: expected equal lengths, or 1, in each dimension counted from the right; "
             "reshape or unsqueeze one of them"
         )
+    elif "core dimension" in text:
+        text = (
+            "the inner lengths differ: expected a tensor (..., n) times one (n,) or (..., n, m); transpose one of them"
+        )
     message = f"{op.name}: {text} (got {came})"
     if isinstance(error, IndexError):
         return IndexError(message)

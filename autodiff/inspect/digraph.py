@@ -10,7 +10,8 @@ from typing import Any
 
 import graphviz
 
-from autodiff.inspect.render import RenderError, render, write
+from autodiff.files import write
+from autodiff.inspect.render import RenderError, render
 from autodiff.inspect.structure import Box, Role, Structure
 
 FONT = "Helvetica,Arial,sans-serif"

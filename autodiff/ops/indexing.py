@@ -185,6 +185,8 @@ def _places(x: Tensor, dim: int, index: Tensor) -> tuple[Array, ...]:
     at = index.array
     if at.ndim != x.ndim:
         raise RuntimeError(f"gather: expected an index of {x.ndim} dimensions like the input, got shape {at.shape}")
+    if any(have > limit for d, (have, limit) in enumerate(zip(at.shape, x.shape, strict=True)) if d != axis):
+        raise OpError(f"gather: expected an index no longer than {x.shape} except along dim {dim}, got {at.shape}")
     _check_places("gather", at, x, dim)
     places = list(np.ix_(*(np.arange(n) for n in at.shape))) if at.ndim else []
     if places:

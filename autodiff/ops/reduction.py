@@ -275,6 +275,8 @@ def _extreme(x: Tensor, dim: Any, keepdim: bool, overall: Any, arg: Any, pairwis
 
 
 def _arg(x: Tensor, dim: int | None, keepdim: bool, kernel: Callable[..., Any]) -> Tensor:
+    if not (x.numel() if dim is None else x.ndim == 0 or x.shape[positive_axis(dim, x.ndim)]):
+        raise IndexError(f"{kernel.__name__}: expected at least one element to choose from, got shape {x.shape}")
     if dim is None:
         found = np.asarray(kernel(x.array))
         return wrap(found.reshape((1,) * x.ndim) if keepdim else found)
