@@ -7,6 +7,7 @@ are taken newest first from a heap of clock times, so the order is that of the r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from heapq import heappop, heappush
 from sys import getrefcount
 from typing import Any
@@ -176,9 +177,9 @@ def conform(g: Any, target: Node) -> Any:
     have, want = g.shape, target.shape
     if have != want:
         extra = len(have) - len(want)
-        if extra == 1 and have[1:] == want and type(g) is _ndarray:
-            # By far the most frequent: the gradient of a bias.
-            g = np.add.reduce(g, 0)
+        if extra == 1 and len(want) == 1 and have[1] == want[0] and type(g) is _ndarray and g.dtype.char in "fd":
+            # The gradient of a bias, by far the most frequent. Of 32 by 16 numbers 0.3 µs, where np.sum takes 1.3.
+            g = _ones(have[0], g.dtype).dot(g)
         else:
             if extra < 0 or any(h != w and h == 1 for h, w in zip(have[extra:], want, strict=True)):
                 # A rule may leave to broadcasting what is equal along an axis, as that of a sum does.
@@ -186,6 +187,11 @@ def conform(g: Any, target: Node) -> Any:
             if g.shape != want:
                 g = sum_to.rule(g, shape=want)
     return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: Any) -> Array:
+    return np.ones(count, dtype)
 
 
 def _above(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
