@@ -45,6 +45,11 @@ class Optimizer:
     def __init__(self, params: Params, defaults: Group) -> None:
         if isinstance(params, Tensor):
             raise TypeError("expected an iterable of tensors or of dicts to optimize, got a Tensor: pass [tensor]")
+        if hasattr(params, "parameters"):
+            raise TypeError(
+                f"expected an iterable of tensors or of dicts to optimize, got the module {type(params).__name__}: "
+                f"pass model.parameters()"
+            )
         self.__setstate__({"defaults": defaults, "state": defaultdict(dict), "param_groups": []})
         entries: list[Any] = list(params)
         if not entries:

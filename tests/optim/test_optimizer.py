@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+import nn
 import optim
 from autodiff.tensor import Tensor
 
@@ -377,6 +378,7 @@ def read_only() -> Tensor:
     ("params", "error", "message"),
     [
         (lambda: ad.ones(2, requires_grad=True), TypeError, r"got a Tensor: pass \[tensor\]"),
+        (lambda: nn.Linear(1, 1), TypeError, r"got the module Linear: pass model.parameters\(\)"),
         (list, ValueError, "empty parameter list"),
         (lambda: (p for p in ()), ValueError, "empty parameter list"),
         (lambda: [constant()], ValueError, r"none that requires grad: call p.requires_grad_\(\)"),
