@@ -271,6 +271,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    *,
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
@@ -286,6 +287,8 @@ def grad(
     (tensor(18.),)
     """
     ys, xs = _sequence(outputs), _sequence(inputs)
+    if not xs:
+        raise RuntimeError("grad: expected at least one input to differentiate with respect to, got none")
     gradients = _sequence(grad_outputs) if grad_outputs is not None else [None] * len(ys)
     if len(gradients) != len(ys):
         raise RuntimeError(f"expected one of grad_outputs for each output, got {len(gradients)} for {len(ys)}")

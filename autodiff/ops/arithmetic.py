@@ -10,6 +10,7 @@ from autodiff.domain import POSITIVE, REALS, Domain, Interval, away_from
 from autodiff.dtypes import result_dtype
 from autodiff.op import Recorder
 from autodiff.ops.conversion import astype
+from autodiff.ops.selection import where
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor
 
@@ -254,6 +255,24 @@ def sub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     return _sub(input, other if alpha == 1 else mul(other, alpha))
 
 
+def _trunc_kernel(a: Any, b: Any) -> Any:
+    if np.result_type(a, b).kind == "f":
+        return np.trunc(a / b)
+    # Exact, unlike a detour over floating point.
+    down = np.floor_divide(a, b)
+    return down + ((down < 0) & (down * b != a))
+
+
+_trunc_divide = elementwise(
+    "trunc_divide",
+    _no_integer_by_zero(_trunc_kernel),
+    vjp=(lambda g, y, a, b: np.zeros(g.shape, g.dtype), lambda g, y, a, b: np.zeros(g.shape, g.dtype)),
+    domain=(Interval(0.1, 0.9), Interval(1.0, 5.0)),
+    analytic=False,
+    doc="The quotient a / b rounded towards zero; its gradient is 0.",
+)
+
+
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """The quotient x / other; `rounding_mode` "floor" or "trunc" rounds it and keeps integers.
 
@@ -266,15 +285,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "floor":
         return floor_divide(input, other)
     if rounding_mode == "trunc":
-        quotient = trunc(_div(input, other))
-        integer = all_integer(input, other)
-        return quotient.long() if integer else quotient
+        return _trunc_divide(input, other)
     raise ValueError(f'div: expected rounding_mode None, "floor" or "trunc", got {rounding_mode!r}')
-
-
-def all_integer(*values: Any) -> bool:
-    """Whether every tensor or number is of an integer (or bool) kind."""
-    return all((v.array.dtype.kind in "iub") if isinstance(v, Tensor) else isinstance(v, int) for v in values)
 
 
 floor_divide = elementwise(
@@ -315,8 +327,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        low = input if min is None else maximum(input, min)
-        return low if max is None else minimum(low, max)
+        # Not maximum and minimum, which give half of the gradient to a limit that is met exactly.
+        above = input if min is None else where(input < min, min, input)
+        limited: Tensor = above if max is None else where(above > max, max, above)
+        return limited
     wanted = result_dtype(input.array, *(limit for limit in (min, max) if limit is not None))
     return _clamp(astype(input, wanted), low=min, high=max)
 

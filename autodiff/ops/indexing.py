@@ -9,7 +9,7 @@ import numpy as np
 from autodiff.op import OpError, Recorder
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, wrap
 
 Shape = tuple[int, ...]
 
@@ -163,6 +163,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     if not input.ndim:
         return gather(input, dim, indices)
     axis = positive_axis(dim, input.ndim)
+    at = indices.array
+    indices = wrap(np.where(at < 0, at + input.shape[axis], at))
     shape = list(np.broadcast_shapes((*input.shape[:axis], 1, *input.shape[axis + 1 :]), indices.shape))
     return gather(
         input.broadcast_to((*shape[:axis], input.shape[axis], *shape[axis + 1 :])), dim, indices.broadcast_to(shape)

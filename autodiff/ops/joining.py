@@ -108,6 +108,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if chunks <= 0:
         raise RuntimeError(f"chunk: expected a positive number of chunks, got {chunks}")
+    if not input.shape[positive_axis(dim, input.ndim)]:
+        return tuple(narrow(input, dim, 0, 0) for _ in range(chunks))
     return split(input, max(-(-input.shape[positive_axis(dim, input.ndim)] // chunks), 1), dim)
 
 

@@ -62,6 +62,11 @@ def _count(x: Any, axis: tuple[int, ...]) -> int:
     return math.prod(x.shape[i] for i in axis)
 
 
+def _in_single(reduce: Callable[..., Any], x: Any, **options: Any) -> Any:
+    """`reduce` with float16 computed in float32, since squares of 256 and more are beyond float16."""
+    return reduce(x.astype(np.float32), **options).astype(x.dtype) if x.dtype == np.float16 else reduce(x, **options)
+
+
 _sum = multilinear(
     "sum",
     # NumPy would widen int32 and bool, which reach this op only if they were asked for.
@@ -77,7 +82,7 @@ _mean = multilinear(
 )
 _var = operation(
     "var",
-    lambda x, axis, keepdims, correction: np.var(x, axis=axis, keepdims=keepdims, ddof=correction),
+    lambda x, axis, keepdims, correction: _in_single(np.var, x, axis=axis, keepdims=keepdims, ddof=correction),
     vjp=lambda g, y, x, axis, keepdims, correction: (
         _restore(g, axis, keepdims) * (x - np.mean(x, axis=axis, keepdims=True)) * 2 / (_count(x, axis) - correction)
     ),
@@ -96,7 +101,7 @@ def _std_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool, cor
 
 _std = operation(
     "std",
-    lambda x, axis, keepdims, correction: np.std(x, axis=axis, keepdims=keepdims, ddof=correction),
+    lambda x, axis, keepdims, correction: _in_single(np.std, x, axis=axis, keepdims=keepdims, ddof=correction),
     vjp=_std_rule,
     saves="x y",
     domain=SPREAD,
@@ -130,6 +135,8 @@ _amin = operation(
 
 
 def _logsumexp_kernel(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    if 0 in [x.shape[i] for i in axis]:
+        return np.full_like(np.sum(x, axis=axis, keepdims=keepdims), -np.inf)
     peak = np.max(x, axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak.real), peak, 0.0)
     total = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
@@ -147,7 +154,8 @@ _logsumexp = operation(
 )
 _cumsum = multilinear(
     "cumsum",
-    lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype),
+    # As in PyTorch the running sum is kept in double: in float16 it would stall at 2048 ones.
+    lambda x, axis: np.cumsum(x, axis=axis, dtype=np.float64 if x.dtype.kind == "f" else x.dtype).astype(x.dtype),
     vjp=lambda g, y, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
     doc="The running sum along an axis.",
 )

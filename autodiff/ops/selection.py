@@ -40,7 +40,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     mask = condition.array if isinstance(condition, Tensor) else np.asarray(condition)
     if input is None and other is None:
-        return tuple(wrap(indices) for indices in np.nonzero(mask))
+        return nonzero(wrap(mask), as_tuple=True)
     if mask.dtype.kind != "b":
         raise OpError(f"where: expected a condition of dtype bool, got {describe(condition)}; use condition != 0")
     a, b = _common(input, other)
