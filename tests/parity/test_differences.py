@@ -1,0 +1,351 @@
+"""Every row of docs/differences.md: what PyTorch does, so that a row goes when the difference goes."""
+
+import copy
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.test_differences import named_after_rows, rows
+
+
+def test_every_row_has_a_test() -> None:
+    assert named_after_rows(globals()) == set(rows())
+
+
+def grad_at(function: Callable[[torch.Tensor], torch.Tensor], *values: float) -> list[float]:
+    x = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(function(x).sum(), x)
+    return gradient.tolist()
+
+
+# Tensors.
+
+
+def test_dtype_objects() -> None:
+    assert isinstance(torch.float32, torch.dtype)
+    assert str(torch.float32) == "torch.float32"
+
+
+def test_dtypes_left_out() -> None:
+    assert torch.tensor(1j).dtype == torch.complex64
+    assert torch.tensor(np.ones(1, np.uint16)).dtype == torch.uint16
+    assert torch.ones(1, dtype=torch.bfloat16).item() == 1
+
+
+def test_cpu_only() -> None:
+    assert torch.zeros(1, device="meta").device.type == "meta"
+    if not torch.cuda.is_available():
+        with pytest.raises(AssertionError):
+            torch.zeros(1).to("cuda")
+
+
+def test_plain_shapes() -> None:
+    assert type(torch.ones(2).shape) is torch.Size
+    assert type(torch.ones(2).device) is torch.device
+
+
+def test_no_extra_attributes() -> None:
+    x = torch.ones(1)
+    x.requires_grd = True
+    assert x.requires_grd
+
+
+def test_lenient_constructors() -> None:
+    for call in (lambda: torch.zeros(), lambda: torch.full(2, 1), lambda: torch.Tensor(1.5)):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_tensors_in_a_list() -> None:
+    assert torch.tensor([torch.tensor([1.0]), torch.tensor([2.0])]).shape == (2,)
+
+
+def test_lists_of_numpy_numbers() -> None:
+    assert torch.tensor([np.float64(1)]).dtype == torch.float64
+
+
+def test_names_of_gradients() -> None:
+    x = torch.ones(2, requires_grad=True)
+    first, _ = x
+    for y, name in ((first, "UnbindBackward0"), (x[0], "SelectBackward0"), (1 - x, "RsubBackward1")):
+        assert f"<{name}>" in repr(y)
+
+
+def test_number_of_a_loss() -> None:
+    # The warning is given once in a process, so that it may have been given before this test.
+    torch.set_warn_always(True)
+    try:
+        with pytest.warns(UserWarning, match="to a scalar"):
+            float(torch.ones(1, requires_grad=True).sum())
+    finally:
+        torch.set_warn_always(False)
+
+
+def test_pickled_results() -> None:
+    y = torch.ones(1, requires_grad=True) * 2
+    assert pickle.loads(pickle.dumps(y)).is_leaf
+    with pytest.raises(RuntimeError):
+        copy.deepcopy(y)
+
+
+def test_error_types() -> None:
+    for call, kind in (
+        (lambda: torch.ones(2) + torch.ones(3), RuntimeError),
+        (lambda: nn.BCELoss()(torch.ones(2), torch.ones(3)), ValueError),
+        (lambda: torch.arange(3).softmax(0), NotImplementedError),
+    ):
+        with pytest.raises(kind) as caught:
+            call()
+        assert not (isinstance(caught.value, RuntimeError) and isinstance(caught.value, ValueError))
+
+
+# Values.
+
+
+def test_numpy_warnings() -> None:
+    # The suite turns warnings into errors.
+    assert torch.log(torch.tensor(0.0)).item() == -np.inf
+    assert torch.exp(torch.tensor(1000.0)).item() == np.inf
+    assert (torch.tensor(1.0) / 0).item() == np.inf
+
+
+def test_nan_stays() -> None:
+    assert torch.sign(torch.tensor(np.nan)).item() == 0
+    assert grad_at(torch.abs, np.nan) == grad_at(lambda x: x.clamp(0, 1), np.nan) == [0.0]
+    assert grad_at(torch.relu, np.nan) == [1.0]
+    assert np.isnan(grad_at(torch.amax, 1.0, np.nan)).all()
+    assert grad_at(torch.max, 1.0, np.nan) == [0.0, 1.0]
+
+
+def test_outside_the_domain() -> None:
+    assert np.isfinite(grad_at(torch.acosh, -2.0)[0])
+
+
+def test_integer_powers() -> None:
+    assert (2 ** torch.tensor([-1])).tolist() == [0]
+    with pytest.raises(RuntimeError):
+        torch.tensor([2]) ** -1
+
+
+def test_inverse_roots() -> None:
+    roots = torch.tensor([-0.0, -np.inf]) ** -0.5
+    assert roots[0].item() == -np.inf
+    assert roots[1].isnan()
+
+
+def test_arithmetic_of_bools() -> None:
+    mask = torch.tensor([False, True])
+    for call in (
+        lambda: torch.ones(2) - True,
+        lambda: mask - mask,
+        lambda: -mask,
+        lambda: mask**mask,
+        lambda: mask // mask,
+        lambda: mask.argmax(),
+        lambda: mask.clamp(max=True),
+        *(lambda name=name: getattr(mask, name)() for name in ("abs", "floor", "ceil", "round", "trunc", "relu")),
+    ):
+        with pytest.raises((RuntimeError, NotImplementedError)):
+            call()
+    assert (mask**True).dtype == torch.bool
+    assert mask.square().dtype == torch.int64
+
+
+def test_any_and_all() -> None:
+    x = torch.tensor([[True, False]])
+    assert x.any(dim=()).shape == x.all(dim=()).shape == (1, 2)
+    assert torch.ones(2, dtype=torch.uint8).all().dtype == torch.uint8
+
+
+def test_steps_have_slope_0() -> None:
+    for function in (lambda x: x // 2, lambda x: 7 % x):
+        with pytest.raises(RuntimeError, match="not implemented"):
+            grad_at(function, 3.0)
+
+
+def test_compared_dtypes() -> None:
+    with pytest.raises(RuntimeError):
+        torch.allclose(torch.tensor([1]), torch.tensor([1.0]))
+
+
+def test_conditions_are_bool() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert torch.where(torch.ones(1, dtype=torch.uint8), 1.0, 2.0).item() == 1.0
+
+
+# Indices and joins.
+
+
+def test_negative_steps() -> None:
+    with pytest.raises(ValueError, match="step"):
+        torch.arange(3)[::-1]
+
+
+def test_small_integers_as_index() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert torch.arange(3)[torch.tensor([0, 1, 0], dtype=torch.uint8)].tolist() == [1]
+
+
+def test_assigned_dtypes() -> None:
+    x = torch.zeros(3)
+    x[0:2] = torch.tensor([1, 2])
+    with pytest.raises(RuntimeError, match="dtypes match"):
+        x[[0, 1]] = torch.tensor([1, 2])
+
+
+def test_gather_dimensions() -> None:
+    assert torch.arange(3).gather(0, torch.tensor(1)).item() == 1
+
+
+def test_empty_vectors_in_cat() -> None:
+    empty, x = torch.ones(0, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    assert torch.autograd.grad(torch.cat([empty, x]).sum(), [empty, x])[0].shape == (0,)
+
+
+# Gradients.
+
+
+def test_in_place_history() -> None:
+    x = torch.ones(2, requires_grad=True)
+    y = x * 2
+    y += 1
+    y[0] = 5
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 2.0]
+
+
+def test_views_without_grad() -> None:
+    x = torch.ones(2, requires_grad=True)
+    with torch.no_grad():
+        view = x.view(2, 1)
+    assert view.requires_grad
+    view.sum().backward()
+    assert x.grad is None
+
+
+def test_inference_tensors() -> None:
+    with torch.inference_mode():
+        made = torch.full((2,), 3.0)
+    with pytest.raises(RuntimeError, match="Inference tensors"):
+        torch.ones(2, requires_grad=True) * made
+
+
+def test_create_graph_cycles() -> None:
+    torch.set_warn_always(True)
+    try:
+        x = torch.ones(2, requires_grad=True)
+        with pytest.warns(UserWarning, match="reference cycle"):
+            (x**3).sum().backward(create_graph=True)
+        x.grad = None
+    finally:
+        torch.set_warn_always(False)
+
+
+def test_assigned_gradients() -> None:
+    x = torch.ones(2, requires_grad=True)
+    for bad in (torch.ones(3), torch.ones(2, dtype=torch.float64), 3.0):
+        with pytest.raises((RuntimeError, TypeError)):
+            x.grad = bad
+
+
+def test_numpy_functions() -> None:
+    x = torch.tensor([0.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, about the protocol that PyTorch has
+        assert not np.tanh(x).requires_grad
+    with pytest.raises(RuntimeError, match="numpy"):
+        np.tanh(x.requires_grad_())
+
+
+def test_gradcheck_float32() -> None:
+    x = torch.ones(1, requires_grad=True)
+    with pytest.warns(UserWarning, match="double precision"):
+        torch.autograd.gradcheck(torch.exp, x, raise_exception=False)
+
+
+def test_gradcheck_kinks() -> None:
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    assert not torch.autograd.gradcheck(torch.relu, x, raise_exception=False)
+
+
+def test_gradcheck_randomness() -> None:
+    x = torch.ones(5, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"Jacobian mismatch|reentrant"):
+        torch.autograd.gradcheck(lambda x: x * torch.rand(5), x)
+
+
+# Modules and optimizers.
+
+
+def test_shapes_of_losses() -> None:
+    for loss in (nn.MSELoss(), nn.L1Loss()):
+        with pytest.warns(UserWarning, match="target size"):
+            loss(torch.ones(3, 1), torch.ones(3))
+    with pytest.raises(ValueError, match="target size"):
+        nn.BCELoss()(torch.ones(3, 1), torch.ones(3))
+
+
+def test_plain_containers() -> None:
+    module = nn.Module()
+    module.layers = [nn.Linear(1, 1)]
+    assert list(module.parameters()) == []
+
+
+def test_all_or_nothing_loading() -> None:
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(2, 2))
+    state = {key: torch.zeros(value.shape) for key, value in model.state_dict().items()} | {
+        "1.weight": torch.zeros(5, 5)
+    }
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        model.load_state_dict(state)
+    assert model[0].weight.item() == 0
+
+
+def test_old_loss_arguments() -> None:
+    with pytest.warns(UserWarning, match="deprecated"):
+        loss: Any = nn.MSELoss(size_average=False)
+    assert loss.reduction == "sum"
+
+
+def test_softmax_needs_dim() -> None:
+    with pytest.warns(UserWarning, match="Implicit dimension"):
+        nn.Softmax()(torch.ones(2))
+
+
+def test_integer_targets() -> None:
+    with pytest.raises(RuntimeError, match="Int"):
+        nn.CrossEntropyLoss()(torch.ones(1, 2), torch.tensor([1], dtype=torch.int32))
+
+
+def test_nothing_to_optimize() -> None:
+    torch.optim.SGD([torch.ones(2)], lr=0.1).step()
+
+
+def test_parameters_given_twice() -> None:
+    p = torch.ones(2, requires_grad=True)
+    with pytest.warns(UserWarning, match="duplicate"):
+        torch.optim.SGD([p, p], lr=0.1)
+    with pytest.raises(ValueError, match="more than one"):
+        torch.optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1)
+
+
+def test_learning_rates_that_are_nan() -> None:
+    p = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([p], lr=0.1)
+    optimizer.param_groups[0]["lr"] = float("nan")
+    p.grad = torch.ones(2)
+    optimizer.step()
+    assert p.isnan().all()
+
+
+def test_implementation_switches() -> None:
+    torch.optim.Adam([torch.ones(2, requires_grad=True)], foreach=True, differentiable=False)
