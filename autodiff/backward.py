@@ -142,9 +142,10 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
         y = node
     elif recorded:
         y = wrap(y, node)
-    parents, saved = node.rest if node.rest is not None else ((node.p0, node.p1), (node.s0, node.s1))
-    if node.rest is None:
-        parents, saved = parents[: op.arity], saved[: op.arity]
+    if node.rest is not None:
+        parents, saved = node.rest
+    else:
+        parents, saved = (node.p0, node.p1)[: op.arity], (node.s0, node.s1)[: op.arity]
     if recorded:
         saved = [_as_saved(s, p) for s, p in zip(saved, parents, strict=True)]
     try:
