@@ -149,6 +149,10 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
     if recorded:
         saved = [_as_saved(s, p) for s, p in zip(saved, parents, strict=True)]
     try:
+        if op.fast is not None and not recorded:
+            if wanted is None or parents[0] in wanted:
+                deliver(parents[0], op.fast(g, y, node.s0, node.s1, **params))
+            return
         if op.joint is None:
             for parent, rule in zip(parents, op.rules, strict=True):
                 if parent is not None and rule is not None and (wanted is None or parent in wanted):
