@@ -31,7 +31,8 @@ def backpropagate(
     """The gradients of sum(seed * root) with respect to `targets`, or to every leaf if that is None.
 
     They are arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released
-    as soon as it was used.
+    as soon as it was used. This one loop is long because it is the engine's hot path: taken apart into functions, a
+    chain of small ops takes some 5 % more time.
     """
     inner = None if targets is None else _above(targets, roots)
     wanted = None if targets is None or inner is None else inner | targets

@@ -47,10 +47,10 @@ class OpError(RuntimeError, ValueError):
 class Op:
     """A declared operation: its kernel on arrays, a rule an input, and what the checks and the docs need to know.
 
-    `kind` is "elementwise", "multilinear" or "other"; `result` the dtype policy: "same", "float" (integers become
-    the default dtype first) or "bool"; `analytic` whether complex-step differences apply; `view` whether the output
-    shares memory with the input. An op of one input may have a `fast` form of its rule for plain arrays: its kernel
-    then returns ``(y, memo)``, and ``fast(g, y, x, memo)`` reuses what the kernel has computed.
+    `kind` is "elementwise", "multilinear" or "other"; `result` the dtype policy: "same", "float" (integers become the
+    default dtype first) or "strict" (dtypes that differ are refused); `analytic` whether complex-step differences
+    apply; `view` whether the output shares memory with the input. An op of one input may have a `fast` form of its rule
+    for plain arrays: its kernel then returns ``(y, memo)``, and ``fast(g, y, x, memo)`` reuses what it has computed.
     """
 
     __slots__ = (
