@@ -110,8 +110,8 @@ tanh = elementwise(
 relu = elementwise(
     "relu",
     lambda x: np.maximum(x, 0),
-    # On 512 float32 elements 0.5 µs, where g * (y > 0) takes 1.6; and a NaN in y stays one.
-    vjp=lambda g, y, x: g * np.sign(y),
+    # A product with 0 would make NaN of an infinite g, as in sqrt(relu(x)) at x < 0, where the gradient is 0.
+    vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
     saves="y",
     domain=away_from(0.0),
     analytic=False,

@@ -332,3 +332,19 @@ def test_a_failing_rule_names_its_op_and_shapes() -> None:
             y.backward()
     finally:
         del OPS["broken_for_test"]
+
+
+def test_a_dead_relu_stops_an_infinite_gradient() -> None:
+    """sqrt(relu(x)) is a safe root: below 0 the root's gradient is infinite, and what reaches x is 0, not NaN."""
+    x = ad.tensor([-1.0, 4.0], requires_grad=True)
+    with np.errstate(divide="ignore"):
+        ad.sqrt(ad.relu(x)).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 0.25]
+
+
+def test_relu_passes_the_gradient_at_nan() -> None:
+    x = ad.tensor([float("nan")], requires_grad=True)
+    ad.relu(x).backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0]
