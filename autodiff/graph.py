@@ -29,12 +29,13 @@ FREED = Freed()
 class Node:
     """One recorded operation: what was computed, from which nodes, and what its rules will read.
 
-    ``p0, p1`` are the parents of an op with one or two inputs, ``s0, s1`` what its rules read of those inputs: the
-    array, or, where no rule reads the values, the parent node itself, which has the ``shape``, ``dtype`` and ``ndim``
-    that a rule may ask for. Ops with more inputs keep both in ``rest``, as ``(parents, saved)``.
+    ``p0, p1, p2`` are the parents of an op with up to three inputs, ``s0, s1, s2`` what its rules read of those inputs:
+    the array, or, where no rule reads the values, the parent node itself, which has the ``shape``, ``dtype`` and
+    ``ndim`` that a rule may ask for. Other ops keep both in ``rest``, as ``(parents, saved)``. Slots beyond the inputs
+    that an op has are not set: setting one costs as much as a comparison.
     """
 
-    __slots__ = ("dtype", "op", "p0", "p1", "params", "rest", "s0", "s1", "shape", "time", "y")
+    __slots__ = ("dtype", "op", "p0", "p1", "p2", "params", "rest", "s0", "s1", "s2", "shape", "time", "y")
 
     op: Any
     time: int
@@ -42,9 +43,11 @@ class Node:
     dtype: Any
     p0: Node | None
     p1: Node | None
+    p2: Node | None
     y: Any
     s0: Any
     s1: Any
+    s2: Any
     rest: Any
     params: Any
 
@@ -58,14 +61,39 @@ class Node:
 
     def parents(self) -> tuple[Node | None, ...]:
         """The nodes of the inputs, in order; None for an input that needs no gradient."""
-        if self.rest is not None:
-            return tuple(self.rest[0])
-        return (self.p0,) if self.op is not None and self.op.arity == 1 else (self.p0, self.p1)
+        if self.op is None:
+            return ()
+        match self.op.arity:
+            case 1:
+                return (self.p0,)
+            case 2:
+                return self.p0, self.p1
+            case 3:
+                return self.p0, self.p1, self.p2
+        return tuple(self.rest[0])
+
+    def operands(self) -> tuple[Any, ...]:
+        """What is kept of each input for the rules: its array, or what has its shape and dtype; None once freed."""
+        match self.op.arity:
+            case 1:
+                return (self.s0,)
+            case 2:
+                return self.s0, self.s1
+            case 3:
+                return self.s0, self.s1, self.s2
+        return tuple(self.rest[1])
+
+    def free(self) -> None:
+        """Let go of what is kept for the rules."""
+        self.y = FREED
+        if self.op.arity in (1, 2, 3):
+            self.s0 = self.s1 = self.s2 = None
+        else:
+            self.rest = self.rest[0], (None,) * len(self.rest[1])
 
     def saved(self) -> tuple[Any, ...]:
         """The arrays that this node keeps alive for its rules: those of its inputs, then its output."""
-        kept = self.rest[1] if self.rest is not None else (self.s0, self.s1)
-        return tuple(a for a in (*kept, self.y) if hasattr(a, "__array_interface__"))
+        return tuple(a for a in (*self.operands(), self.y) if hasattr(a, "__array_interface__"))
 
     def __repr__(self) -> str:
         return f"<{backward_name(self.name)}>"
@@ -80,7 +108,7 @@ class Leaf(Node):
 
     def __init__(self, tensor: Any) -> None:
         self.tensor = ref(tensor)
-        self.op = self.p0 = self.p1 = self.y = self.s0 = self.s1 = self.rest = self.params = None
+        self.op = self.y = self.params = None
         self.shape, self.dtype = tensor.array.shape, tensor.array.dtype
         self.time = tick()
 

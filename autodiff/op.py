@@ -49,25 +49,29 @@ class Op:
 
     `kind` is "elementwise", "multilinear" or "other"; `result` the dtype policy: "same", "float" (integers become the
     default dtype first) or "strict" (dtypes that differ are refused); `analytic` whether complex-step differences
-    apply; `view` whether the output shares memory with the input. An op of one input may have a `fast` form of its rule
-    for plain arrays: its kernel then returns ``(y, memo)``, and ``fast(g, y, x, memo)`` reuses what it has computed.
+    apply; `view` whether the output shares memory with the input. `fast` are forms of the rules for plain arrays alone,
+    for ops whose time matters. With `memo`, for an op of one input, the kernel returns ``(y, memo)``, and
+    ``fast(g, y, x, memo)`` reuses what it has computed.
     """
 
     __slots__ = (
-        "analytic", "arity", "doc", "domain", "fast", "joint", "kernel", "kind", "name", "reads", "record", "result",
-        "rule0", "rule1", "rules", "saves", "view",
+        "analytic", "arity", "array_rules", "doc", "domain", "joint", "kernel", "kind", "memo", "name", "reads",
+        "record", "result", "rule0", "rule1", "rule2", "rules", "saves", "unrolled", "view",
     )  # fmt: skip
     record: Recorder
 
     def __init__(
         self, name: str, kernel: Callable[..., Any], kind: str, arity: int, rules: Sequence[Rule | None],
         joint: Rule | None, saves: str | Sequence[str], domain: Domains, doc: str, view: bool, analytic: bool,
-        result: str, fast: Rule | None,
+        result: str, fast: Sequence[Rule | None], memo: bool,
     ) -> None:  # fmt: skip
         self.name, self.kernel, self.kind, self.arity, self.doc = name, kernel, kind, arity, doc
-        self.fast = fast
         self.rules, self.joint, self.view, self.analytic, self.result = tuple(rules), joint, view, analytic, result
-        self.rule0, self.rule1 = (*self.rules, None, None)[:2]
+        self.memo = memo
+        self.array_rules = tuple(fast) or self.rules
+        # The number of inputs if the backward pass has an unrolled form for such an op, else 0.
+        self.unrolled = arity * (joint is None and (arity in (1, 3) or (arity == 2 and kind != "other")))
+        self.rule0, self.rule1, self.rule2 = (*self.array_rules, None, None, None)[:3]
         self.domain = (domain,) * max(arity, 1) if isinstance(domain, Domain) else tuple(domain)
         each = (saves,) * max(arity, 1) if isinstance(saves, str) else tuple(saves)
         self.saves = tuple(frozenset(names.split()) for names in each)
@@ -118,17 +122,19 @@ def declare(
     analytic: bool = True,
     result: str = "same",
     numpy: Any = None,
-    fast: Rule | None = None,
+    fast: Rule | Sequence[Rule | None] = (),
+    memo: bool = False,
 ) -> Recorder:
     """Enter an op into the table and return its recorder; the constructors of `recorders` call this."""
-    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, fast)
+    forms = (fast,) if callable(fast) else fast
+    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, forms, memo)
     record: Recorder = make_recorder(op)
 
     def rule(*inputs: Any, **params: Any) -> Any:
         if any(isinstance(x, Tensor) for x in inputs):
             return record(*inputs, **params)
         y = kernel(*inputs, **params)
-        return y if fast is None else y[0]
+        return y[0] if memo else y
 
     record.op, record.rule, record.__name__, record.__qualname__ = op, rule, name, name
     # The file that declares the op, so that doctests and `help` find it there: past declare and the constructor.

@@ -29,7 +29,7 @@ def _unary(op: Op) -> Callable[..., Tensor]:
     """Recorder of an op with one input and keyword params."""
     kernel = op.kernel
     keep_x, keep_y = op.keeps([True])
-    to_float, differentiable, fast = op.result == "float", op.differentiable, op.fast is not None
+    to_float, differentiable, has_memo = op.result == "float", op.differentiable, op.memo
 
     def record(input: Tensor, **params: Any) -> Tensor:
         try:
@@ -43,7 +43,7 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         except Exception as error:
             raise explain(op, error, [input], params) from error
         memo = None
-        if fast:
+        if has_memo:
             y, memo = y
         if type(y) is not _ndarray:
             y = np.asarray(y)
@@ -59,7 +59,6 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         node.s0 = array if keep_x else parent
         node.y = y if keep_y else None
         node.s1 = memo
-        node.p1 = node.rest = None
         node.params = params or None
         out = _new_tensor(Tensor)
         out.array = y
@@ -145,7 +144,7 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         node.s0 = xa if keep_a else na
         node.s1 = xb if keep_b else nb
         node.y = y if keep_y else None
-        node.rest = node.params = None
+        node.params = None
         return out
 
     return record
@@ -173,6 +172,48 @@ class Spec:
 
 def _spec(value: Any) -> Spec | None:
     return None if value is None else Spec(value)
+
+
+def _ternary(op: Op) -> Callable[..., Tensor]:
+    """Recorder of an op with three inputs (None for one that is absent) and keyword params."""
+    kernel = op.kernel
+    differentiable = op.differentiable
+    elementwise = op.kind == "elementwise"
+    # Indexed by which of the inputs need a gradient, a bit each.
+    keeps = [op.keeps([bool(need & 1), bool(need & 2), bool(need & 4)]) for need in range(8)]
+
+    def record(a: Any, b: Any, c: Any, **params: Any) -> Tensor:
+        xa, na = (a.array, a.node) if isinstance(a, Tensor) else (a, None)
+        xb, nb = (b.array, b.node) if isinstance(b, Tensor) else (b, None)
+        xc, nc = (c.array, c.node) if isinstance(c, Tensor) else (c, None)
+        try:
+            if elementwise:
+                xa, xb, xc = _operands(op, (xa, xb, xc))
+            y = kernel(xa, xb, xc, **params)
+        except Exception as error:
+            raise explain(op, error, [a, b, c], params) from error
+        if type(y) is not _ndarray:
+            y = np.asarray(y)
+        need = (na is not None) + 2 * (nb is not None) + 4 * (nc is not None)
+        if not need or not differentiable or (grad_mode.disabled and not _state.enabled):
+            return wrap(y)
+        keep_a, keep_b, keep_c, keep_y = keeps[need]
+        node = Node()
+        node.op = op
+        node.time = tick()
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.p0 = na
+        node.p1 = nb
+        node.p2 = nc
+        node.s0 = xa if keep_a else na or _spec(xa)
+        node.s1 = xb if keep_b else nb or _spec(xb)
+        node.s2 = xc if keep_c else nc or _spec(xc)
+        node.y = y if keep_y else None
+        node.params = params or None
+        return wrap(y, node)
+
+    return record
 
 
 def _nary(op: Op) -> Callable[..., Tensor]:
@@ -225,10 +266,13 @@ def _nary(op: Op) -> Callable[..., Tensor]:
         node.time = tick()
         node.shape = y.shape
         node.dtype = y.dtype
-        node.p0 = node.p1 = node.s0 = node.s1 = None
-        node.rest = parents, arrays
+        if op.arity == 2:
+            node.p0, node.p1 = parents
+            node.s0, node.s1 = arrays
+        else:
+            node.rest = parents, arrays
         node.y = y if keeps[-1] else None
-        node.params = params
+        node.params = params or None
         return wrap(y, node)
 
     return record
@@ -242,7 +286,7 @@ def elementwise(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, *
     """Declare an op that works entry by entry on inputs that broadcast, with PyTorch's dtype promotion."""
     rules = _rules(vjp)
     arity = arity or len(rules)
-    make = _unary if arity == 1 else _binary if arity == 2 else _nary
+    make = _unary if arity == 1 else _binary if arity == 2 else _ternary if arity == 3 else _nary
     return declare(name, kernel, make, kind="elementwise", arity=arity, rules=rules, **declaration)
 
 
@@ -250,7 +294,7 @@ def multilinear(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, *
     """Declare an op that is linear in each input: it is its own tangent rule, and exact on small integers."""
     rules = _rules(vjp)
     arity = arity or len(rules)
-    make = _unary if arity == 1 else _binary if arity == 2 else _nary
+    make = _unary if arity == 1 else _binary if arity == 2 else _ternary if arity == 3 else _nary
     return declare(name, kernel, make, kind="multilinear", arity=arity, rules=rules, **declaration)
 
 
@@ -258,5 +302,5 @@ def operation(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, **d
     """Declare an op of any other form; `joint=` is one rule for all inputs, where they share work."""
     rules = _rules(vjp)
     arity = arity or len(rules)
-    make = _unary if arity == 1 else _nary
+    make = _unary if arity == 1 else _ternary if arity == 3 else _nary
     return declare(name, kernel, make, kind="other", arity=arity, rules=rules, **declaration)

@@ -124,13 +124,9 @@ def _operands(node: Node) -> Iterator[tuple[Node | None, Any]]:
     """The inputs of a node in order: their nodes and, for those without one, what the graph still knows of them."""
     if node.op is None:
         return
-    if node.rest is None:
-        yield from zip(node.parents(), (node.s0, node.s1), strict=False)
-        return
-    parents, saved = node.rest
-    # Nothing is known of an input that is absent, nor, once a backward pass has freed the node, of a constant.
-    for parent, value in zip(parents, saved or parents, strict=True):
-        if parent is not None or value is not None:
+    for parent, value in zip(node.parents(), node.operands(), strict=True):
+        # Nothing is known of an input that is absent, nor, once a backward pass has freed the node, of a constant.
+        if parent is not None or value is not None or node.op.arity == 2:
             yield parent, value
 
 

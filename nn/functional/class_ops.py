@@ -80,6 +80,7 @@ cross_entropy_at: Recorder = operation(
     _cross_entropy_kernel,
     vjp=lambda g, y, x, axis, at, weights: _slope.rule(g, x, axis=axis, at=at, weights=weights),
     fast=_cross_entropy_fast,
+    memo=True,
     saves="x",
     domain=SCORES,
     doc="The weighted sum of the log-softmax along an axis at an index.",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import Interval
+from autodiff.ops.shape import sum_rows
 from autodiff.recorders import operation
 
 
@@ -52,15 +53,24 @@ def _weight_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
     return np.dot(np.transpose(g), x) if g.ndim == 2 else np.dot(np.transpose(_rows(g)), _rows(x))
 
 
-def _bias_rule(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
-    # For a matrix the sum that the engine would make of g anyway: 2.0 µs for 32 rows, where finding out takes it 3.7.
-    return np.sum(g, axis=0) if g.ndim == 2 else g
+# The methods of arrays take 0.6 µs for small matrices where np.dot and np.transpose take 1.1.
+def _input_fast(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    return g.dot(weight) if g.ndim == 2 else _input_rule(g, y, x, weight, bias)
+
+
+def _weight_fast(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    return g.T.dot(x) if g.ndim == 2 else _weight_rule(g, y, x, weight, bias)
+
+
+def _bias_fast(g: Any, y: Any, x: Any, weight: Any, bias: Any) -> Any:
+    return sum_rows(g) if g.ndim == 2 else g
 
 
 linear = operation(
     "linear",
     _linear,
-    vjp=(_input_rule, _weight_rule, _bias_rule),
+    vjp=(_input_rule, _weight_rule, lambda g, y, x, weight, bias: g),
+    fast=(_input_fast, _weight_fast, _bias_fast),
     saves=("weight", "x", ""),
     domain=Interval(-3, 3),
     doc="x Wᵀ + b for x of shape (*, in), W of shape (out, in), and b of shape (out,) or None.",
