@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import autodiff as ad
 from autodiff.op import OPS, Op
 from autodiff.tensor import Tensor, wrap
-from tests.ops.cases import Case, case, has_cases
+from autodiff.testing.cases import case, has_cases
+from autodiff.testing.drawing import Case
 
 ENGINE = {name: op for name, op in OPS.items() if op.record.__module__.startswith("autodiff")}
 DIFFERENTIABLE = sorted(name for name, op in ENGINE.items() if op.differentiable)

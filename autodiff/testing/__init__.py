@@ -1,0 +1,1 @@
+"""Property-based checks of ops, the library's and yours."""
