@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .NOTPARALLEL:
-.PHONY: help train test lint unit wheel format test-deep test-system parity bench
+.PHONY: help train test lint unit wheel format test-deep test-system parity mutants bench
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -42,8 +42,12 @@ test-system: .venv/dev.stamp ## tests that need a Debian package: graphviz
 parity: .venv-torch/parity.stamp ## compare with PyTorch, which goes into an environment of its own
 	.venv-torch/bin/python -m pytest tests/parity
 
+mutants: .venv/dev.stamp ## make every derivative rule wrong in every way known; the checks must notice
+	$(BIN)/python -m tests.mutants --part 1/2 & $(BIN)/python -m tests.mutants --part 2/2; status=$$?; wait $$! && exit $$status
+
 bench: .venv-torch/parity.stamp ## time the same programs here and on PyTorch
 	.venv-torch/bin/python -m benchmarks
+	.venv-torch/bin/python -m benchmarks.ops
 
 # ENVIRONMENT/EXTRA.stamp stands for: that environment has this project with that extra installed.
 %.stamp: pyproject.toml

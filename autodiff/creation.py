@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import dtypes
+from autodiff.ops.conversion import clone
 from autodiff.ops.shape import sizes
 from autodiff.tensor import Tensor, check_device, own_dtype, wrap
 
@@ -23,25 +24,24 @@ def _array(data: Any, dtype: Any, copy: bool | None) -> Any:
     """`data` as an array in PyTorch's dtypes: Python floats in the default one, arrays in their own."""
     if isinstance(data, Tensor):
         data = data.array
-    if dtype is not None:
-        wanted = dtypes.as_dtype(dtype)
-    elif isinstance(data, np.ndarray | np.generic):
-        wanted = dtypes.as_dtype(data.dtype)
-    else:
-        wanted = None
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    if isinstance(data, np.ndarray | np.generic):
+        own = dtypes.as_dtype(data.dtype)
+        return own_dtype(np.array(data, own if wanted is None else wanted, copy=copy))
+    plain = _without_tensors(data)
     try:
-        array = np.array(_without_tensors(data), wanted, copy=copy)
-    except (ValueError, TypeError, OverflowError) as error:
+        # In its own dtype first: in a wanted one NumPy takes None for nan, and a string for True.
+        array = np.array(plain)
+        if array.dtype.kind in "OUSMmV":
+            raise ValueError(f"NumPy makes {array.dtype} of it")
+        if wanted is None:
+            wanted = dtypes.get_default_dtype() if array.dtype.kind == "f" or not array.size else array.dtype
+        # Python numbers that an integer dtype does not hold are an error; those of arrays would wrap.
+        array = np.array(plain, wanted) if wanted.kind in "iu" else array.astype(wanted, copy=False)
+    except (ValueError, OverflowError) as error:
         raise ValueError(
             f"expected numbers, or nested sequences of equal lengths; got {data!r:.80} ({error})"
         ) from error
-    if array.dtype.kind in "OUSMm":
-        raise ValueError(f"expected numbers, or nested sequences of equal lengths; got {data!r:.80}")
-    if wanted is None:
-        if array.dtype.kind == "f":
-            array = array.astype(dtypes.get_default_dtype())
-        if not array.size:
-            array = array.astype(dtypes.get_default_dtype())
     return own_dtype(array)
 
 
@@ -83,7 +83,28 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return wrap(_array(data, dtype, None))
 
 
-asarray = as_tensor
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
+) -> Tensor:
+    """`obj` as a tensor: sharing memory where that is possible (None), never (True) or else a ValueError (False).
+
+    A tensor keeps its history, unless `requires_grad` is False.
+
+    >>> import autodiff as ad, numpy as np
+    >>> array = np.zeros(2); x = ad.asarray(array, copy=True); array[0] = 7; x
+    tensor([0., 0.], dtype=float64)
+    """
+    made = as_tensor(obj, dtype, device)
+    shared = made is obj or (isinstance(obj, np.ndarray) and (made.array is obj or made.array.base is obj))
+    if copy is False and not shared:
+        raise ValueError(
+            f"asarray: copy=False, but {type(obj).__name__} cannot become a tensor of {made.dtype} without a copy"
+        )
+    if copy and shared:
+        made = clone(made)
+    if requires_grad is None or requires_grad == made.requires_grad:
+        return made
+    return made.detach().requires_grad_(requires_grad)
 
 
 def from_numpy(array: Any) -> Tensor:
@@ -93,13 +114,17 @@ def from_numpy(array: Any) -> Tensor:
     return wrap(own_dtype(array))
 
 
-def _dtype(dtype: Any) -> dtypes.DType:
+def dtype_of(dtype: Any) -> dtypes.DType:
+    """The dtype, the default one for None."""
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
 
 
-def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
-    """The lengths in ``f(2, 3)`` or ``f((2, 3))``; RuntimeError for a negative one, TypeError for what is no length."""
-    shape = sizes(size)
+def shape_of(lengths: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """The lengths in ``f(2, 3)``, ``f((2, 3))``, ``f(size=(2, 3))`` or ``f()``.
+
+    RuntimeError for a negative one, TypeError for what is no length.
+    """
+    shape = sizes(lengths, named) if lengths or named is not None else ()
     for n in shape:
         if isinstance(n, bool | float | str) or not hasattr(n, "__index__"):
             raise TypeError(f"expected whole numbers for the shape, got {shape}")
@@ -108,7 +133,9 @@ def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of zeros.
 
     >>> import autodiff as ad
@@ -116,22 +143,24 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return finish(np.zeros(shape_of(size), _dtype(dtype)), requires_grad, device)
+    return finish(np.zeros(shape_of(lengths, size), dtype_of(dtype)), requires_grad, device)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(*lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones.
 
     >>> import autodiff as ad
     >>> ad.ones(3, dtype=ad.int64)
     tensor([1, 1, 1])
     """
-    return finish(np.ones(shape_of(size), _dtype(dtype)), requires_grad, device)
+    return finish(np.ones(shape_of(lengths, size), dtype_of(dtype)), requires_grad, device)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *lengths: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor whose elements are whatever the memory held."""
-    return finish(np.empty(shape_of(size), _dtype(dtype)), requires_grad, device)
+    return finish(np.empty(shape_of(lengths, size), dtype_of(dtype)), requires_grad, device)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -144,90 +173,88 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     value = _array(fill_value, dtype, True)
     if value.ndim:
         raise TypeError(f"full: expected one number as fill_value, got an array of shape {value.shape}")
-    return finish(np.full(shape_of((size,)), value), requires_grad, device)
+    out = np.empty(shape_of((size,)), value.dtype)
+    out.fill(value.item())
+    return finish(out, requires_grad, device)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros in the shape and dtype of `input`."""
-    return zeros(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return zeros(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones in the shape and dtype of `input`."""
-    return ones(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return ones(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor in the shape and dtype of `input` whose elements are whatever the memory held."""
-    return empty(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return empty(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """One value in the shape and dtype of `input`."""
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return new_full(input, input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor of a number, in the default dtype unless `dtype` says otherwise.
+
+    >>> import autodiff as ad
+    >>> ad.scalar_tensor(3)
+    tensor(3.)
+    """
+    return full((), s, dtype=dtype_of(dtype), device=device, requires_grad=requires_grad)
+
+
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """The numbers from `start` (0) up to, without, `end`, `step` apart; integers give int64.
+    """`tensor` of `data` in the dtype of `input`.
 
     >>> import autodiff as ad
-    >>> ad.arange(1, 2.5, 0.5)
-    tensor([1.0000, 1.5000, 2.0000])
+    >>> ad.tensor([1.0]).new_tensor([2, 3])
+    tensor([2., 3.])
     """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
-    if step == 0 or (end - start) * step < 0:
-        raise RuntimeError(f"arange: expected a step that leads from {start} towards {end}, got {step}")
-    whole = all(isinstance(value, int | np.integer) for value in (start, end, step))
-    wanted = dtypes.int64 if dtype is None and whole else _dtype(dtype)
-    return finish(np.arange(start, end, step).astype(wanted), requires_grad, device)
+    return tensor(data, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
-def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+def new_full(
+    input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """`steps` numbers at equal distances from `start` to `end`, both included.
+    """`full` in the dtype of `input`.
 
     >>> import autodiff as ad
-    >>> ad.linspace(0, 1, 3)
-    tensor([0.0000, 0.5000, 1.0000])
+    >>> ad.tensor([1.0]).new_full((2,), 7)
+    tensor([7., 7.])
     """
-    if steps < 0:
-        raise RuntimeError(f"linspace: expected at least 0 steps, got {steps}")
-    start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
-    return finish(np.linspace(start, end, steps).astype(_dtype(dtype)), requires_grad, device)
+    dtype = input.dtype if dtype is None else dtype
+    return full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """`base` to the powers of `linspace`.
+def new_zeros(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
+    """`zeros` in the dtype of `input`; options as there.
 
     >>> import autodiff as ad
-    >>> ad.logspace(0, 2, 3)
-    tensor([  1.,  10., 100.])
+    >>> ad.tensor([1]).new_zeros(2)
+    tensor([0, 0])
     """
-    return finish(np.logspace(start, end, steps, base=base).astype(_dtype(dtype)), requires_grad, device)
+    return zeros(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The n by m matrix with ones on its diagonal.
+def new_ones(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
+    """`ones` in the dtype of `input`; options as there.
 
     >>> import autodiff as ad
-    >>> ad.eye(2)
-    tensor([[1., 0.],
-            [0., 1.]])
+    >>> ad.tensor([1]).new_ones(2)
+    tensor([1, 1])
     """
-    return finish(np.eye(n, m, dtype=_dtype(dtype)), requires_grad, device)
+    return ones(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+
+
+def new_empty(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
+    """`empty` in the dtype of `input`; options as there."""
+    return empty(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)

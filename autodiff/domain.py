@@ -22,7 +22,10 @@ class Domain(NamedTuple):
         if self.boolean:
             return "booleans"
         text = f"{'integers in ' if self.integer else ''}[{self.low:g}, {self.high:g}]"
-        return text + "".join(f", not near {point:g}" for point in self.avoid)
+        points = [f"{point:g}" for point in sorted(self.avoid)]
+        if len(points) > 4:
+            points[2:-1] = ["..."]
+        return text + (f", not near {', '.join(points)}" if points else "")
 
 
 def Interval(low: float, high: float) -> Domain:

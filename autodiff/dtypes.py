@@ -121,21 +121,52 @@ def result_dtype(*operands: Any) -> DType:
     return result
 
 
-def can_cast(source: Any, target: Any) -> bool:
-    """Whether a result in `source` may be written into a tensor of `target`: never to a lower category.
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether a result in `from_` may be written into a tensor of `to`: never to a lower category.
 
     >>> import autodiff as ad
     >>> ad.can_cast(ad.float32, ad.int64)
     False
     """
-    return _CATEGORY[as_dtype(source).kind] <= _CATEGORY[as_dtype(target).kind]
+    return _CATEGORY[as_dtype(from_).kind] <= _CATEGORY[as_dtype(to).kind]
 
 
-def finfo(dtype: Any = None) -> np.finfo[Any]:
-    """Machine limits of a floating-point dtype, the default one if none is given."""
-    return np.finfo(_default if dtype is None else as_dtype(dtype))
+class finfo:
+    """Machine limits of a floating-point dtype, the default one if none is given, as Python numbers.
+
+    >>> import autodiff as ad
+    >>> ad.finfo(ad.float16).max
+    65504.0
+    """
+
+    def __init__(self, type: Any = None) -> None:
+        dtype = _default if type is None else as_dtype(type)
+        if dtype.kind != "f":
+            raise TypeError(f"finfo: expected a floating-point dtype, got {dtype}; use iinfo for integers")
+        limits = np.finfo(dtype)
+        self.dtype, self.bits, self.resolution = dtype.name, limits.bits, 10.0**-limits.precision
+        self.min, self.max, self.eps = float(limits.min), float(limits.max), float(limits.eps)
+        self.tiny = self.smallest_normal = float(limits.smallest_normal)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{k}={getattr(self, k):g}" for k in ("resolution", "min", "max", "eps", "tiny"))
+        return f"finfo({numbers}, dtype={self.dtype})"
 
 
-def iinfo(dtype: Any) -> np.iinfo[Any]:
-    """Machine limits of an integer dtype."""
-    return np.iinfo(as_dtype(dtype))
+class iinfo:
+    """Machine limits of an integer dtype.
+
+    >>> import autodiff as ad
+    >>> ad.iinfo(ad.int8)
+    iinfo(min=-128, max=127, dtype=int8)
+    """
+
+    def __init__(self, type: Any) -> None:
+        dtype = as_dtype(type)
+        if dtype.kind not in "iu":
+            raise TypeError(f"iinfo: expected an integer dtype, got {dtype}; use finfo for floating point")
+        limits = np.iinfo(dtype)
+        self.dtype, self.bits, self.min, self.max = dtype.name, limits.bits, int(limits.min), int(limits.max)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -11,58 +11,136 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import inplace
+from autodiff import creation, inplace
 from autodiff.backward import tensor_backward
 from autodiff.op import NUMPY
 from autodiff.ops import (
+    added_products,
     arithmetic,
+    axes,
+    bessel,
+    chains,
     comparison,
     conversion,
+    counting,
+    decompositions,
+    determinants,
+    diagonals,
+    distances,
+    einsum,
+    error_function,
     exponential,
+    extrema,
+    gamma,
     indexing,
-    joining,
-    linear_algebra,
+    integration,
+    interpolation,
+    kronecker,
+    least_squares,
+    limits,
+    matrix_functions,
+    moments,
+    norms,
+    older_decompositions,
+    order_statistics,
+    powers,
+    products,
+    properties,
+    rearrangement,
     reduction,
+    repetition,
+    rounding,
+    scan,
+    scattering,
     selection,
     shape,
     softmax,
+    solvers,
+    sorting,
+    special,
+    splitting,
     trigonometric,
+    windows,
 )
+from autodiff.outside import no_attribute
 from autodiff.tensor import Tensor
 
 METHODS: dict[ModuleType, str] = {
-    arithmetic: "abs add ceil clamp clip div floor floor_divide fmod maximum minimum mul neg pow reciprocal remainder "
-    "positive round rsqrt sign sqrt square sub trunc",
-    exponential: "exp exp2 expm1 log log10 log1p log2 logaddexp relu sigmoid tanh",
-    trigonometric: "acos acosh asin asinh atan atan2 atanh cos cosh sin sinh tan",
-    comparison: "allclose bitwise_and bitwise_not bitwise_or bitwise_xor eq equal ge gt isfinite isinf isnan le "
-    "logical_and logical_not logical_or logical_xor lt ne",
-    selection: "masked_fill nonzero",
-    conversion: "clone contiguous cpu double float half int long to type_as",
-    reduction: "all amax amin any argmax argmin cumsum logsumexp max mean min std sum var",
-    shape: "broadcast_to expand expand_as flatten flip movedim permute ravel reshape reshape_as squeeze swapaxes "
-    "swapdims t transpose tril triu unflatten unsqueeze view view_as",
-    indexing: "gather index_select narrow select take_along_dim",
-    joining: "chunk split unbind",
-    linear_algebra: "bmm dot matmul mm mv outer",
+    decompositions: "cholesky",
+    determinants: "det logdet slogdet",
+    least_squares: "pinverse",
+    matrix_functions: "matrix_exp",
+    older_decompositions: "qr svd",
+    solvers: "cholesky_inverse cholesky_solve inverse",
+    arithmetic: "abs absolute add addcdiv addcmul copysign deg2rad div divide mul multiply neg negative positive "
+    "rad2deg reciprocal sgn sign signbit sub subtract true_divide xlogy",
+    rounding: "ceil fix floor floor_divide fmod frac remainder round trunc",
+    powers: "float_power hypot ldexp pow rsqrt sqrt square",
+    limits: "clamp clamp_max clamp_min clip fmax fmin maximum minimum nan_to_num",
+    interpolation: "lerp",
+    distances: "dist",
+    exponential: "exp exp2 expm1 log log10 log1p log2 logaddexp logaddexp2 relu sigmoid tanh",
+    trigonometric: "acos acosh arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh cos "
+    "cosh sin sinh tan",
+    comparison: "allclose bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor eq "
+    "equal ge greater greater_equal gt isclose isfinite isinf isnan isneginf isposinf isreal le less less_equal "
+    "logical_and logical_not logical_or logical_xor lt ne not_equal",
+    selection: "heaviside masked_fill masked_scatter masked_select nonzero",
+    conversion: "byte char clone contiguous cpu double float half int long short to type_as",
+    scan: "cummax cummin cumprod cumsum logcumsumexp",
+    integration: "diff",
+    sorting: "argsort kthvalue msort sort topk",
+    reduction: "all any logsumexp mean nanmean nansum prod sum",
+    extrema: "amax amin aminmax argmax argmin max min",
+    moments: "corrcoef cov std var",
+    order_statistics: "median mode nanmedian nanquantile quantile",
+    norms: "norm",
+    counting: "bincount count_nonzero histc histogram unique unique_consecutive",
+    shape: "broadcast_to expand expand_as flatten ravel reshape reshape_as squeeze unflatten unsqueeze view view_as",
+    creation: "new_empty new_full new_ones new_tensor new_zeros",
+    properties: "is_complex is_signed",
+    axes: "adjoint moveaxis movedim permute swapaxes swapdims t transpose",
+    rearrangement: "flip fliplr flipud roll rot90",
+    repetition: "repeat repeat_interleave tile",
+    windows: "as_strided storage_offset unfold",
+    diagonals: "diag diag_embed diagflat diagonal trace tril triu",
+    indexing: "argwhere gather index_select narrow select take take_along_dim",
+    scattering: "diagonal_scatter index_add index_copy index_fill index_put index_reduce put scatter scatter_add "
+    "scatter_reduce select_scatter slice_scatter",
+    splitting: "chunk dsplit hsplit split split_with_sizes tensor_split unbind vsplit",
+    products: "bmm cross dot ger matmul mm mv outer vdot",
+    added_products: "addbmm addmm addmv addr baddbmm",
+    chains: "matrix_power",
+    einsum: "inner",
+    kronecker: "kron",
     softmax: "log_softmax softmax",
-    inplace: "add_ bernoulli_ copy_ div_ fill_ mul_ normal_ sub_ uniform_ zero_",
+    error_function: "erf erfc erfinv",
+    gamma: "digamma lgamma mvlgamma",
+    bessel: "i0",
+    special: "logit sinc",
+    inplace: "add_ bernoulli_ copy_ div_ fill_ index_add_ index_copy_ index_fill_ index_put_ index_reduce_ mul_ "
+    "normal_ put_ scatter_ scatter_add_ scatter_reduce_ sub_ uniform_ zero_",
 }
 # Methods that go by another name than their function, operators included.
 RENAMED: dict[str, Callable[..., Any]] = {
     "backward": tensor_backward,
+    "polygamma": gamma.polygamma_of,
     "bool": conversion.bool_,
+    "type": conversion.type_,
+    "where": selection.where_method,
     "__add__": arithmetic._add,
     "__sub__": arithmetic._sub,
     "__mul__": arithmetic.mul,
-    "__truediv__": arithmetic._div,
-    "__floordiv__": arithmetic.floor_divide,
-    "__mod__": arithmetic.remainder,
-    "__pow__": arithmetic.pow,
-    "__matmul__": linear_algebra.matmul,
+    "__truediv__": arithmetic.true_divide,
+    "__floordiv__": rounding.floor_divide,
+    "__mod__": rounding.remainder,
+    "__pow__": powers.pow,
+    "__matmul__": products.matmul,
     "__and__": comparison.bitwise_and,
     "__or__": comparison.bitwise_or,
     "__xor__": comparison.bitwise_xor,
+    "__lshift__": comparison.bitwise_left_shift,
+    "__rshift__": comparison.bitwise_right_shift,
     "__lt__": comparison.lt,
     "__le__": comparison.le,
     "__gt__": comparison.gt,
@@ -78,10 +156,12 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "__imul__": inplace.mul_,
     "__itruediv__": inplace.div_,
 }
-REFLECTED = "add sub mul truediv floordiv mod pow matmul and or xor"
+REFLECTED = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
 PROPERTIES: dict[str, Callable[[Tensor], Tensor]] = {
-    "T": lambda x: shape.permute(x, tuple(reversed(range(x.ndim)))),
-    "mT": lambda x: shape.transpose(x, -2, -1),
+    "T": axes.reversed_axes,
+    "mT": axes.adjoint,
+    "H": axes.hermitian,
+    "mH": axes.adjoint,
 }
 
 
@@ -119,7 +199,12 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     return ours(*args, **kwargs)
 
 
+def _getattr(self: Tensor, name: str) -> Any:
+    raise no_attribute("'Tensor' object", name, self)
+
+
 PROTOCOLS: dict[str, Callable[..., Any]] = {
+    "__getattr__": _getattr,
     "__eq__": _or_false(comparison.eq),
     "__ne__": _or_false(comparison.ne),
     "__array_ufunc__": _array_ufunc,

@@ -184,6 +184,9 @@ def explain(op: Op, error: Exception, inputs: Sequence[Any], params: dict[str, A
     message = f"{op.name}: {text} (got {came})"
     if isinstance(error, IndexError):
         return IndexError(message)
+    if isinstance(error, OpError):
+        # A kernel's own error keeps its class, such as LinAlgError.
+        return type(error)(message)
     return TypeError(message) if isinstance(error, TypeError) else OpError(message)
 
 

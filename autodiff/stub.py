@@ -6,8 +6,11 @@ With it mypy checks methods and operators, and editors complete ``x.``; without 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from inspect import Parameter, signature
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,6 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
-from autodiff import random
-from autodiff.ops.reduction import Dim
-from autodiff.tensor import Tensor, Tensors
-
-class TensorMethods:
 '''
 
 
@@ -50,8 +48,9 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
             text = f"**{text}"
         if i and parameter.annotation is not Parameter.empty:
             text += f": {_type(parameter.annotation)}"
-        if parameter.default is not Parameter.empty:
-            text += f" = {parameter.default!r}"
+        if i and parameter.default is not Parameter.empty:
+            default = parameter.default
+            text += f' = "{default}"' if isinstance(default, str) else f" = {default!r}"
         shown.append(text)
     return shown
 
@@ -67,9 +66,25 @@ def _method(name: str, function: Callable[..., Any]) -> str:
     return f"    def {name}(\n{rows}    ) -> {result}: ...\n"
 
 
+def _imports() -> str:
+    """What the annotations speak of: the named tuples that methods return, besides what is always there."""
+    names = {("autodiff", "random"), ("autodiff.ops.reduction", "Dim")}
+    names |= {("autodiff.tensor", name) for name in ("Tensor", "Tensors")}
+    for family, methods_of_family in methods.METHODS.items():
+        for method in methods_of_family.split():
+            function = getattr(family, method)
+            annotation = "" if hasattr(function, "op") else signature(function).return_annotation
+            for name in re.findall(r"\b[A-Z]\w+", annotation):
+                value = sys.modules[function.__module__].__dict__.get(name)
+                if isinstance(value, type) and value.__module__.startswith("autodiff"):
+                    names.add((value.__module__, name))
+    modules = groupby(sorted(names), key=itemgetter(0))
+    return "".join(f"from {module} import {', '.join(name for _, name in group)}\n" for module, group in modules)
+
+
 def text() -> str:
     """The whole stub."""
-    lines = [HEADER]
+    lines = [HEADER, _imports(), "\nclass TensorMethods:\n"]
     for family, names in methods.METHODS.items():
         lines += [_method(name, getattr(family, name)) for name in names.split()]
     lines += [_method(name, function) for name, function in methods.RENAMED.items()]

@@ -117,6 +117,11 @@ class Tensor(TensorMethods):
         """The same memory, cut off from the graph."""
         return wrap(self.array)
 
+    def detach_(self) -> Self:
+        """Cut this tensor itself off from the graph; returns it."""
+        self.node = None
+        return self
+
     def cuda(self, device: Any = None) -> Self:
         """RuntimeError: tensors live on the CPU."""
         check_device("cuda")
@@ -130,17 +135,31 @@ class Tensor(TensorMethods):
         """The number of elements."""
         return self.array.size
 
+    nelement = numel
+    ndimension = dim
+
     def element_size(self) -> int:
         """The bytes of one element."""
         return self.array.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self.array.nbytes
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or its length along `dim`."""
         return self.array.shape if dim is None else self.array.shape[dim]
 
-    def stride(self) -> tuple[int, ...]:
-        """The steps, in elements, from one entry to the next along each dimension."""
-        return tuple(step // self.array.itemsize for step in self.array.strides)
+    def stride(self, dim: int | None = None) -> Any:
+        """The steps, in elements, from one entry to the next along each dimension, or along `dim`."""
+        steps = tuple(step // self.array.itemsize for step in self.array.strides)
+        return steps if dim is None else steps[dim]
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory in row-major order without gaps."""

@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import POSITIVE, Domain, Interval, away_from
+from autodiff.ops.masking import LARGE, choose, keep, limit
 from autodiff.recorders import elementwise
+
+# Up to where the exponential is finite, by the bytes of a number.
+_EXPONENTS = {2: 11.0, 4: 88.0}
 
 
 def _stable_sigmoid(x: Any) -> Any:
-    # 1 / (1 + e^-x) overflows in e^-x for x < -88 in float32; tanh saturates without a warning and costs the same.
-    return 0.5 * (np.tanh(0.5 * x) + 1)
+    # By tanh nothing overflows either, but of -12 the float32 result is wrong in the fourth digit.
+    # Of eˣ, not of e⁻ˣ, so that -infinity gives 0 exactly.
+    y = np.asarray(np.minimum(x, _EXPONENTS.get(x.dtype.itemsize, 709.0)))
+    np.exp(y, out=y)
+    return y / (y + 1)
 
 
 exp = elementwise(
@@ -107,13 +114,19 @@ tanh = elementwise(
     doc="The hyperbolic tangent.",
     example="ad.tanh(ad.tensor([0.0, 1.0])) -> tensor([0.0000, 0.7616])",
 )
+
+
+def _relu_rule(g: Any, y: Any, x: Any) -> Any:
+    # y is 0, positive or NaN, and so its own condition: 32 by 16 numbers take 1.2 µs, and 1.9 with the comparison.
+    return np.where(y, g, 0.0) if g.size < LARGE else keep(y != 0, g)
+
+
 relu = elementwise(
     "relu",
-    lambda x: np.maximum(x, 0),
+    lambda x: limit(x, 0, None),
     # A product with 0 would make NaN of an infinite g, as in sqrt(relu(x)) at x < 0, where the gradient is 0.
     vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
-    # y is 0, positive or NaN, and so its own condition: 32 by 16 numbers take 1.2 µs, and 1.9 with the comparison.
-    fast=lambda g, y, x: np.where(y, g, 0.0),
+    fast=_relu_rule,
     saves="y",
     domain=away_from(0.0),
     analytic=False,
@@ -122,21 +135,64 @@ relu = elementwise(
 )
 leaky_relu = elementwise(
     "leaky_relu",
-    lambda x, negative_slope: np.where(x > 0, x, x * negative_slope),
+    lambda x, negative_slope: choose(x > 0, x, x * negative_slope),
     vjp=lambda g, y, x, negative_slope: np.where(x > 0, g, g * negative_slope),
+    fast=lambda g, y, x, negative_slope: choose(x > 0, g, g * negative_slope),
     saves="x",
     arity=1,
     domain=away_from(0.0),
     analytic=False,
     doc="x where it is positive, else negative_slope * x; its gradient at 0 is the slope.",
 )
+
+
+def _log_of_sum(a: Any, b: Any, base: float) -> Any:
+    """The larger of both, plus the logarithm of what the smaller adds."""
+    peak = np.maximum(a, b)
+    with np.errstate(invalid="ignore"):
+        rest = np.asarray(a - b)
+    if np.isinf(peak).any():
+        # Equal infinities, whose difference is NaN, are their own sum.
+        rest[np.broadcast_to(np.asarray(a == b), rest.shape)] = 0
+    np.abs(rest, out=rest)
+    rest *= -math.log(base)
+    np.log1p(np.exp(rest, out=rest), out=rest)
+    rest *= 1 / math.log(base)
+    rest += peak
+    return rest
+
+
+def _logaddexp_kernel(a: Any, b: Any) -> Any:
+    # NumPy calls C's functions for each element: 20 ms a million, and 2 in whole arrays.
+    return np.logaddexp(a, b) if min(np.size(a), np.size(b)) < LARGE else _log_of_sum(a, b, math.e)
+
+
+def _logaddexp2_kernel(a: Any, b: Any) -> Any:
+    return np.logaddexp2(a, b) if min(np.size(a), np.size(b)) < LARGE else _log_of_sum(a, b, 2.0)
+
+
 logaddexp = elementwise(
     "logaddexp",
-    np.logaddexp,
+    _logaddexp_kernel,
+    numpy=np.logaddexp,
     vjp=(lambda g, y, a, b: g * sigmoid.rule(a - b), lambda g, y, a, b: g * sigmoid.rule(b - a)),
     saves="a b",
     result="float",
     analytic=False,
     doc="log(eᵃ + eᵇ), without overflow.",
     example="ad.logaddexp(ad.tensor([0.0]), ad.tensor([0.0])) -> tensor([0.6931])",
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    _logaddexp2_kernel,
+    numpy=np.logaddexp2,
+    vjp=(
+        lambda g, y, a, b: g * sigmoid.rule((a - b) * math.log(2)),
+        lambda g, y, a, b: g * sigmoid.rule((b - a) * math.log(2)),
+    ),
+    saves="a b",
+    result="float",
+    analytic=False,
+    doc="log₂(2ᵃ + 2ᵇ), without overflow.",
+    example="ad.logaddexp2(ad.tensor([0.0]), ad.tensor([0.0])) -> tensor([1.])",
 )

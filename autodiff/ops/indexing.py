@@ -1,4 +1,4 @@
-"""Reading by index, and the scatter that is its derivative: each of the pair is the other's rule."""
+"""Reading by index: ``x[...]``, `gather` and their kin."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.op import OpError, Recorder
+from autodiff.op import OpError, Recorder, describe, implements
+from autodiff.ops import places
+from autodiff.ops.selection import masked_select
 from autodiff.ops.shape import positive_axis
-from autodiff.recorders import multilinear
+from autodiff.recorders import multilinear, operation
 from autodiff.tensor import Array, Tensor, wrap
 
 Shape = tuple[int, ...]
+# What type(part) is of an index that NumPy takes as it is, in the sense that PyTorch gives it.
+_BASIC = frozenset((int, slice, type(None), type(...)))
+_UNSIGNED: dict[int, Any] = {4: np.uint32, 8: np.uint64}
 
 
 def _names_each_place_once(index: Any) -> bool:
@@ -25,12 +30,22 @@ def _unget_kernel(g: Array, index: Any, shape: Shape) -> Array:
     out = np.zeros(shape, g.dtype)
     if _names_each_place_once(index):
         out[index] = g
-    else:
+    elif g.size * 8 < out.size:
         np.add.at(out, index, g)
+    else:
+        # Over one axis ufunc.at takes 1 ns an element, over several 10; numbering all places takes another.
+        positions = np.arange(out.size).reshape(shape)[index]
+        np.add.at(out.reshape(-1), positions.reshape(-1), g.reshape(-1))
     return out
 
 
-_get: Recorder = multilinear(
+def _index_put_kernel(x: Array, values: Any, index: Any) -> Array:
+    out = places.writable(x, values)
+    out[index] = values
+    return out
+
+
+get_at: Recorder = multilinear(
     "getitem",
     lambda x, index: x[index],
     vjp=lambda g, y, x, index: unget.rule(g, index=index, shape=x.shape),
@@ -39,30 +54,43 @@ _get: Recorder = multilinear(
 unget: Recorder = multilinear(
     "unget",
     _unget_kernel,
-    vjp=lambda g, y, x, index, shape: _get.rule(g, index=index),
+    vjp=lambda g, y, x, index, shape: get_at.rule(g, index=index),
     doc="Zeros into which the elements are added at an index.",
 )
+put_at: Recorder = operation(
+    "index_put",
+    _index_put_kernel,
+    vjp=(
+        lambda g, y, x, values, index: put_at.rule(g, 0.0, index=index),
+        lambda g, y, x, values, index: get_at.rule(g, index=index),
+    ),
+    doc="x with values, which broadcast, written at an index.",
+)
+
+
+def _counts(index: Array) -> bool:
+    """Whether the dtype is one that indices may have: int64 or int32."""
+    return index.dtype.kind == "i" and index.dtype.itemsize in _UNSIGNED
 
 
 def _plain(part: Any) -> Any:
     if isinstance(part, Tensor):
         part = part.array
-    elif isinstance(part, list):
-        part = np.asarray([_plain(entry) for entry in part])
+    elif isinstance(part, list | range):
+        part = np.asarray([_plain(entry) for entry in part], None if len(part) else np.int64)
     if not isinstance(part, np.ndarray):
         return part
-    if part.dtype.kind != "b" and part.dtype not in (np.dtype(np.int64), np.dtype(np.int32)):
+    if part.dtype.kind != "b" and not _counts(part):
         raise IndexError(
             f"expected indices of dtype int64, int32 or bool (a mask), got {part.dtype}; convert them with "
             f"index.long() or index.bool()"
         )
-    # A copy: what the user does to the index later must not change where the gradient goes.
-    return part.copy() if part.ndim or part.dtype.kind == "b" else part.item()
+    return part if part.ndim or part.dtype.kind == "b" else part.item()
 
 
 def plain_index(index: Any) -> tuple[Any, ...]:
     """The index as a tuple, with arrays for the tensors and lists in it."""
-    return tuple(_plain(part) for part in index) if isinstance(index, tuple) else (_plain(index),)
+    return tuple(map(_plain, index)) if isinstance(index, tuple) else (_plain(index),)
 
 
 def integers_first(index: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, tuple[Any, ...]]:
@@ -70,7 +98,8 @@ def integers_first(index: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, tupl
 
     An integer selects, as in PyTorch; NumPy would broadcast it with the arrays and could move their axis to the front.
     """
-    if not any(type(part) is int for part in index) or not any(isinstance(part, np.ndarray) for part in index):
+    kinds = {type(part) for part in index}
+    if int not in kinds or np.ndarray not in kinds:
         return None, index
     first: list[Any] = []
     for part in index:
@@ -89,8 +118,30 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     >>> ad.tensor([[1, 2], [3, 4]])[:, 1]
     tensor([2, 4])
     """
+    parts = index if type(index) is tuple else (index,)
+    for part in parts:
+        if type(part) not in _BASIC:
+            break
+    else:
+        return get_at(input, index=parts)
     first, rest = integers_first(plain_index(index))
-    return _get(input if first is None else _get(input, index=first), index=rest)
+    if first is not None:
+        input = get_at(input, index=first)
+    *before, last = rest
+    if isinstance(last, np.ndarray) and all(type(part) is slice and part == slice(None) for part in before):
+        if last.dtype.kind == "i" and len(rest) <= input.ndim:
+            (last,) = kept((last,), input)
+            return places.index_select(input, wrap(last), axis=len(before))
+        if last.shape == input.shape and last.ndim:
+            return masked_select(input, wrap(last))
+    return get_at(input, index=kept(rest, input))
+
+
+def kept(index: tuple[Any, ...], *inputs: Tensor) -> tuple[Any, ...]:
+    """The index as a graph may keep it: what the user does to it later must not change where the gradient goes."""
+    if all(x.node is None for x in inputs):
+        return index
+    return tuple(part.copy() if isinstance(part, np.ndarray) else part for part in index)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -100,7 +151,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     >>> ad.select(ad.tensor([[1, 2], [3, 4]]), 1, 0)
     tensor([1, 3])
     """
-    return _get(input, index=(slice(None),) * positive_axis(dim, input.ndim) + (index,))
+    return get_at(input, index=(slice(None),) * positive_axis(dim, input.ndim) + (_plain(index),))
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -112,10 +163,58 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """
     axis = positive_axis(dim, input.ndim)
     size = input.shape[axis]
+    start = _plain(start)
     first = start + size if start < 0 else start
     if not 0 <= first <= size or length < 0 or first + length > size:
         raise OpError(f"narrow: expected entries within 0 to {size} of dim {dim}, got {length} from {start}")
-    return _get(input, index=(slice(None),) * axis + (slice(first, first + length),))
+    return get_at(input, index=(slice(None),) * axis + (slice(first, first + length),))
+
+
+def integer_index(name: str, index: Any) -> Array:
+    """The array of an index tensor; TypeError unless its dtype is int64 or int32."""
+    if not isinstance(index, Tensor):
+        raise TypeError(f"{name}: expected an index Tensor, got {describe(index)}; make one with ad.tensor(...)")
+    if not _counts(index.array):
+        raise TypeError(
+            f"{name}: expected an integer index, int64 or int32, got {index.dtype}; convert it with index.long()"
+        )
+    return index.array
+
+
+def _check_range(name: str, at: Array, input: Tensor, axis: int) -> None:
+    shape = input.array.shape
+    size = shape[axis] if shape else 1
+    # As an unsigned number a negative one is larger than any length: one pass in place of two.
+    if np.maximum.reduce(at.view(_UNSIGNED[at.itemsize]), axis=None, initial=0) >= size and at.size:
+        raise IndexError(
+            f"{name}: expected indices from 0 to {size - 1} along dim {axis} of shape {shape}, "
+            f"got {at.min()} to {at.max()}"
+        )
+
+
+def vector_index(name: str, input: Tensor, dim: int, index: Any) -> tuple[int, Array]:
+    """The axis, and the checked 1-d index of slices across it; a 0-d index names one."""
+    axis = positive_axis(dim, input.array.ndim)
+    at = integer_index(name, index)
+    if at.ndim != 1:
+        if at.ndim:
+            raise IndexError(f"{name}: expected a vector of indices, got shape {index.shape}")
+        at = at.reshape(1)
+    _check_range(name, at, input, axis)
+    return axis, at
+
+
+def element_index(name: str, input: Tensor, dim: int, index: Any) -> int:
+    """The axis, once `index` is known to name elements along it and to be no longer than `input` in the others."""
+    have, limit = integer_index(name, index).shape, input.array.shape
+    axis = positive_axis(dim, len(limit))
+    if len(have) != len(limit):
+        raise OpError(f"{name}: expected an index of {len(limit)} dimensions like the input, got shape {have}")
+    longer = have != limit and any(n > m and d != axis for d, (n, m) in enumerate(zip(have, limit, strict=True)))
+    if longer and index.array.size:
+        raise OpError(f"{name}: expected an index no longer than {limit} except in dim {dim}, got {have}")
+    _check_range(name, index.array, input, axis)
+    return axis
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -125,14 +224,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> ad.index_select(ad.tensor([10, 20, 30]), 0, ad.tensor([2, 0]))
     tensor([30, 10])
     """
-    axis = positive_axis(dim, input.ndim)
-    places = index.array.reshape(1) if index.ndim == 0 else index.array
-    if places.ndim != 1:
-        raise IndexError(f"index_select: expected a vector of indices, got shape {index.shape}")
-    _check_places("index_select", places, input, dim)
-    if not input.ndim:
-        return input.clone()
-    return _get(input, index=(slice(None),) * axis + (_plain(places),))
+    axis, at = vector_index("index_select", input, dim, index)
+    return places.index_select(input, wrap(at), axis=axis) if input.ndim else input.clone()
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -145,52 +238,74 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[2],
             [3]])
     """
-    return _get(input, index=_places(input, dim, index))
+    return places.gather(input, index, axis=element_index("gather", input, dim, index))
+
+
+def _from_front(at: Array, size: int) -> Tensor:
+    """The index tensor with negative entries counted from the front."""
+    return wrap(np.where(at < 0, at + size, at)) if at.size and at.min() < 0 else wrap(at)
+
+
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements at `index`, negative from the end, of the flattened tensor, in the shape of `index`.
+
+    >>> import autodiff as ad
+    >>> ad.take(ad.tensor([[1, 2], [3, 4]]), ad.tensor([0, -1]))
+    tensor([1, 4])
+    """
+    at = integer_index("take", index)
+    try:
+        return places.index_select(input.reshape(-1), index, axis=0)
+    except IndexError as error:
+        count = input.array.size
+        raise IndexError(
+            f"take: expected indices from {-count} to {count - 1} into the elements of shape {input.shape}, "
+            f"got {at.min()} to {at.max()}"
+        ) from error
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """`gather` with shapes that broadcast; over the flattened tensor without `dim`.
+    """`gather` with shapes that broadcast and negative indices; over the flattened tensor without `dim`.
 
     >>> import autodiff as ad
     >>> ad.take_along_dim(ad.tensor([[1, 2], [3, 4]]), ad.tensor([[1], [0]]), 1)
     tensor([[2],
             [3]])
     """
+    at = integer_index("take_along_dim", indices)
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
-    if indices.ndim != input.ndim:
-        raise OpError(f"take_along_dim: expected indices of {input.ndim} dimensions, got shape {indices.shape}")
+    if at.ndim != input.ndim:
+        raise OpError(f"take_along_dim: expected indices of {input.ndim} dimensions, got shape {at.shape}")
     if not input.ndim:
         return gather(input, dim, indices)
     axis = positive_axis(dim, input.ndim)
-    at = indices.array
-    indices = wrap(np.where(at < 0, at + input.shape[axis], at))
-    shape = list(np.broadcast_shapes((*input.shape[:axis], 1, *input.shape[axis + 1 :]), indices.shape))
-    return gather(
-        input.broadcast_to((*shape[:axis], input.shape[axis], *shape[axis + 1 :])), dim, indices.broadcast_to(shape)
-    )
+    indices = _from_front(at, input.shape[axis])
+    others = (*input.shape[:axis], 1, *input.shape[axis + 1 :])
+    if at.shape[:axis] != others[:axis] or at.shape[axis + 1 :] != others[axis + 1 :]:
+        shape = np.broadcast_shapes(others, at.shape)
+        indices = indices.broadcast_to(shape)
+        input = input.broadcast_to((*shape[:axis], input.shape[axis], *shape[axis + 1 :]))
+    return gather(input, axis, indices)
 
 
-def _check_places(name: str, at: Array, x: Tensor, dim: int) -> None:
-    if at.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected an integer index, got {at.dtype}; convert it with index.long()")
-    size = x.shape[dim] if x.ndim else 1
-    if at.size and (at.min() < 0 or at.max() >= size):
-        raise IndexError(
-            f"{name}: expected indices from 0 to {size - 1} along dim {dim} of shape {x.shape}, "
-            f"got {at.min()} to {at.max()}"
-        )
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of the elements that are not 0, a row each.
+
+    >>> import autodiff as ad
+    >>> ad.argwhere(ad.tensor([[0, 3], [4, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
+    return wrap(np.argwhere(input.array))
 
 
-def _places(x: Tensor, dim: int, index: Tensor) -> tuple[Array, ...]:
-    axis = positive_axis(dim, x.ndim)
-    at = index.array
-    if at.ndim != x.ndim:
-        raise RuntimeError(f"gather: expected an index of {x.ndim} dimensions like the input, got shape {at.shape}")
-    if any(have > limit for d, (have, limit) in enumerate(zip(at.shape, x.shape, strict=True)) if d != axis):
-        raise OpError(f"gather: expected an index no longer than {x.shape} except along dim {dim}, got {at.shape}")
-    _check_places("gather", at, x, dim)
-    places = list(np.ix_(*(np.arange(n) for n in at.shape))) if at.ndim else []
-    if places:
-        places[axis] = at.copy()
-    return tuple(places)
+@implements(np.take)
+def _np_take(x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
+    at = wrap(np.asarray(indices)) if not isinstance(indices, Tensor) else indices
+    return take(x, at) if axis is None else getitem(x, (slice(None),) * positive_axis(axis, x.ndim) + (at,))
+
+
+@implements(np.take_along_axis)
+def _np_take_along_axis(x: Tensor, indices: Any, axis: int | None = -1) -> Tensor:
+    return take_along_dim(x, wrap(np.asarray(indices)) if not isinstance(indices, Tensor) else indices, axis)

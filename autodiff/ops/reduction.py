@@ -1,25 +1,38 @@
-"""Reductions and cumulative sums. `dim` is one axis, several, or None for all; `keepdim` keeps them with length 1."""
+"""Sums, means and products, and what all reductions share: `dim` is one axis, several, or None for all of them.
+
+`keepdim` keeps the reduced axes with length 1. NumPy's ``axis`` and ``keepdims`` are accepted for both.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 from autodiff import dtypes
 from autodiff.domain import Interval
-from autodiff.op import implements
-from autodiff.ops.conversion import astype, clone, floating
-from autodiff.ops.indexing import take_along_dim
+from autodiff.op import describe, implements
+from autodiff.ops.arithmetic import div
+from autodiff.ops.conversion import astype, floating
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Array, Tensor, wrap
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Dim = int | Sequence[int] | None
-SPREAD = Interval(-3, 3)
+# From this size on sums and products go their fast ways: in blocks of so many rows, in rows of about so many numbers.
+LARGE, BLOCK, LONG_ROW = 4096, 128, 512
+# Any: NumPy's types have no keepdims that is not known in advance.
+add_reduce: Any = np.add.reduce
+multiply_reduce: Any = np.multiply.reduce
+maximum_reduce: Any = np.maximum.reduce
+minimum_reduce: Any = np.minimum.reduce
+or_reduce: Any = np.logical_or.reduce
+and_reduce: Any = np.logical_and.reduce
 
 
 class ValuesIndices(NamedTuple):
@@ -31,134 +44,200 @@ class ValuesIndices(NamedTuple):
 
 def axes_of(x: Any, dim: Dim) -> tuple[int, ...]:
     """The axes named by `dim`, counted from the front and without repetition; all of them for None or ()."""
+    ndim = x.ndim
     if dim is None or (not isinstance(dim, int) and len(dim) == 0):
-        return tuple(range(x.ndim))
-    axes = tuple(positive_axis(d, x.ndim) for d in ((dim,) if isinstance(dim, int) else dim))
-    if len(set(axes)) != len(axes):
+        return tuple(range(ndim))
+    axes = (positive_axis(dim, ndim),) if isinstance(dim, int) else tuple(positive_axis(d, ndim) for d in dim)
+    if len(axes) > 1 and len(set(axes)) != len(axes):
         raise RuntimeError(f"dim names an axis twice: {dim} for a tensor of shape {tuple(x.shape)}")
-    return axes if x.ndim else ()
+    return axes if ndim else ()
 
 
-def numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let `function` be called with NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``."""
+def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
+    """Let `function` be called with NumPy's ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, on Tensors only."""
 
     @wraps(function)
     def renamed(*args: Any, **kwargs: Any) -> Any:
-        if "axis" in kwargs:
-            kwargs["dim"] = kwargs.pop("axis")
-        if "keepdims" in kwargs:
-            kwargs["keepdim"] = kwargs.pop("keepdims")
+        if args and not isinstance(args[0], Tensor):
+            raise TypeError(
+                f"{function.__name__}: expected a Tensor, got {describe(args[0])}; make one with ad.tensor(...)"
+            )
+        if kwargs:
+            if "axis" in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            if "keepdims" in kwargs:
+                kwargs["keepdim"] = kwargs.pop("keepdims")
         return function(*args, **kwargs)
 
     return renamed
 
 
-def _restore(g: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def restore(g: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """`g` with the reduced axes back, of length 1."""
     return g if keepdims or g.ndim == 0 else np.expand_dims(g, axis)
 
 
-def _count(x: Any, axis: tuple[int, ...]) -> int:
+def count(x: Any, axis: tuple[int, ...]) -> int:
     return math.prod(x.shape[i] for i in axis)
 
 
-def _in_single(reduce: Callable[..., Any], x: Any, **options: Any) -> Any:
-    """`reduce` with float16 computed in float32, since squares of 256 and more are beyond float16."""
-    return reduce(x.astype(np.float32), **options).astype(x.dtype) if x.dtype == np.float16 else reduce(x, **options)
+def wide(x: Array) -> Array:
+    """`x`, or in float32 if it is float16, in which a running sum of ones stops at 2048."""
+    return x.astype(np.float32) if x.dtype.char == "e" else x
+
+
+def _block_sums(x: Array) -> Any:
+    """The sums over the middle of three axes, by blocks: one running sum of a million float32 loses three digits."""
+    outer, n, inner = x.shape
+    if n < 2 * BLOCK:
+        # NumPy's own sum along a contiguous axis takes three times as long as einsum's.
+        return np.einsum("ijk->ik", x) if inner == 1 else add_reduce(x, 1)
+    # Few columns: several rows are laid side by side, since NumPy adds long rows 30 times as fast as short ones.
+    fold = max(1, min(LONG_ROW // inner, n // BLOCK)) if inner > 1 else 1
+    blocks = n // (BLOCK * fold)
+    whole = blocks * BLOCK * fold
+    parts = x[:, :whole].reshape(outer, blocks, BLOCK, fold * inner)
+    sums = np.einsum("hijk->hik", parts) if inner == 1 else add_reduce(parts, 2)
+    out = _block_sums(sums.reshape(outer, blocks * fold, inner))
+    return out + _block_sums(x[:, whole:]) if whole < n else out
+
+
+def total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """The sum over some axes in the dtype of `x`."""
+    # NumPy would widen int32 and bool, which come here only if they were asked for.
+    if x.size < LARGE or x.dtype.char not in "fd" or not axis or not x.flags.c_contiguous:
+        return add_reduce(x, axis, x.dtype, None, keepdims)
+    first, end = min(axis), max(axis) + 1
+    n = count(x, axis)
+    if end - first != len(axis) or n < 2:
+        return add_reduce(x, axis, x.dtype, None, keepdims)
+    shape = tuple(1 if i in axis else k for i, k in enumerate(x.shape) if keepdims or i not in axis)
+    return _block_sums(x.reshape(math.prod(x.shape[:first]), n, -1)).reshape(shape)
+
+
+def _sum_kernel(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return total(x, axis, keepdims) if x.dtype.char != "e" else total(wide(x), axis, keepdims).astype(x.dtype)
+
+
+def _mean_kernel(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    mean = total(wide(x), axis, keepdims) / count(x, axis)
+    return mean.astype(x.dtype) if x.dtype.char == "e" else mean
+
+
+def _nansum_kernel(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    out = _sum_kernel(x, axis, keepdims)
+    # A NaN shows in the sum; most tensors have none.
+    return _sum_kernel(np.where(np.isnan(x), 0.0, x), axis, keepdims) if np.isnan(out).any() else out
 
 
 _sum = multilinear(
     "sum",
-    # NumPy would widen int32 and bool, which reach this op only if they were asked for.
-    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
-    vjp=lambda g, y, x, axis, keepdims: _restore(g, axis, keepdims),
+    _sum_kernel,
+    vjp=lambda g, y, x, axis, keepdims: restore(g, axis, keepdims),
     doc="The sum over some axes.",
 )
 _mean = multilinear(
     "mean",
-    lambda x, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
-    vjp=lambda g, y, x, axis, keepdims: _restore(g, axis, keepdims) / _count(x, axis),
+    _mean_kernel,
+    vjp=lambda g, y, x, axis, keepdims: restore(g, axis, keepdims) / count(x, axis),
     doc="The mean over some axes.",
 )
-_var = operation(
-    "var",
-    lambda x, axis, keepdims, correction: _in_single(np.var, x, axis=axis, keepdims=keepdims, ddof=correction),
-    vjp=lambda g, y, x, axis, keepdims, correction: (
-        _restore(g, axis, keepdims) * (x - np.mean(x, axis=axis, keepdims=True)) * 2 / (_count(x, axis) - correction)
-    ),
+_nansum = operation(
+    "nansum",
+    _nansum_kernel,
+    vjp=lambda g, y, x, axis, keepdims: restore(g, axis, keepdims) * (x == x),
     saves="x",
-    domain=SPREAD,
-    analytic=False,
-    doc="The variance over some axes, with n - correction in the denominator.",
+    doc="The sum over some axes of what is not NaN.",
 )
 
 
-def _std_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool, correction: float) -> Any:
-    spread = _restore(y, axis, keepdims)
-    slope = np.where(spread == 0, 0.0, _restore(g, axis, keepdims) / np.where(spread == 0, 1.0, spread))
-    return slope * ((x - np.mean(x, axis=axis, keepdims=True)) / (_count(x, axis) - correction))
+def _product(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """The product over some axes; large ones by halves, since NumPy's own multiplies one number at a time."""
+    if x.size < LARGE or x.ndim - 1 not in axis:
+        product = multiply_reduce(wide(x), axis, None if x.dtype.char == "e" else x.dtype, None, keepdims)
+        return product.astype(x.dtype) if x.dtype.char == "e" else product
+    rows = _rows(wide(x), axis)
+    while rows.shape[-1] > 32:
+        half, odd = divmod(rows.shape[-1], 2)
+        last = rows[..., -1]
+        rows = rows[..., :half] * rows[..., half : 2 * half]
+        if odd:
+            rows[..., 0] *= last
+    product = multiply_reduce(rows, -1, rows.dtype).astype(x.dtype, copy=False)
+    return np.expand_dims(product, axis) if keepdims else product
 
 
-_std = operation(
-    "std",
-    lambda x, axis, keepdims, correction: _in_single(np.std, x, axis=axis, keepdims=keepdims, ddof=correction),
-    vjp=_std_rule,
-    saves="x y",
-    domain=SPREAD,
-    analytic=False,
-    doc="The standard deviation over some axes; its gradient where it is 0 is 0.",
-)
+def _rows(x: Any, axis: tuple[int, ...]) -> Any:
+    """The reduced axes moved to the end and merged into one."""
+    kept = [i for i in range(x.ndim) if i not in axis]
+    return np.reshape(np.transpose(x, (*kept, *axis)), (*[x.shape[i] for i in kept], count(x, axis)))
 
 
-def _extreme_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    # A NaN is the extreme where there is one, and keeps the gradient.
-    chosen = (x == _restore(y, axis, keepdims)) | (x != x)
-    return np.where(chosen, _restore(g, axis, keepdims) / np.sum(chosen, axis=axis, keepdims=True), 0.0)
+def _products_of_others(x: Any) -> Any:
+    """For each entry of the last axis the product of the others: right at zeros, and differentiable again.
+
+    Halves are multiplied with each other; an entry's others are its partner and the others of their product.
+    """
+    half = x.shape[-1] // 2
+    if not half:
+        return np.ones(x.shape, x.dtype)
+    left, right, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    others = _products_of_others(np.concatenate([left * right, rest], axis=-1))
+    pairs = others[..., :half]
+    return np.concatenate([pairs * right, pairs * left, others[..., half:]], axis=-1)
 
 
-_amax = operation(
-    "amax",
-    lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims),
-    vjp=_extreme_rule,
-    saves="x y",
-    analytic=False,
-    doc="The largest over some axes; elements that tie share the gradient equally.",
-)
-_amin = operation(
-    "amin",
-    lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims),
-    vjp=_extreme_rule,
-    saves="x y",
-    analytic=False,
-    doc="The smallest over some axes; elements that tie share the gradient equally.",
+def _prod_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    kept = [i for i in range(x.ndim) if i not in axis]
+    order = (*kept, *axis)
+    others = np.reshape(_products_of_others(_rows(x, axis)), tuple(x.shape[i] for i in order))
+    return restore(g, axis, keepdims) * np.transpose(others, sorted(range(x.ndim), key=order.__getitem__))
+
+
+def _prod_on_arrays(g: Array, y: Any, x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Where no product is 0 or overflows, the product of the others is a quotient."""
+    product = _product(x, axis, True)
+    if np.isfinite(product).all() and product.all():
+        return restore(g, axis, keepdims) * product / x
+    return _prod_rule(g, y, x, axis, keepdims)
+
+
+_prod = operation(
+    "prod",
+    _product,
+    vjp=_prod_rule,
+    fast=_prod_on_arrays,
+    saves="x",
+    domain=Interval(-3, 3),
+    doc="The product over some axes.",
 )
 
 
 def _logsumexp_kernel(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     if 0 in [x.shape[i] for i in axis]:
         return np.full_like(np.sum(x, axis=axis, keepdims=keepdims), -np.inf)
-    peak = np.max(x, axis=axis, keepdims=True)
+    peak = maximum_reduce(x, axis, None, None, True)
     peak = np.where(np.isfinite(peak.real), peak, 0.0)
-    total = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
-    return total if keepdims else np.squeeze(total, axis)
+    out = np.log(total(np.exp(x - peak), axis, True)) + peak
+    return out if keepdims else np.squeeze(out, axis)
 
 
 _logsumexp = operation(
     "logsumexp",
     _logsumexp_kernel,
-    vjp=lambda g, y, x, axis, keepdims: _restore(g, axis, keepdims) * np.exp(x - _restore(y, axis, keepdims)),
+    vjp=lambda g, y, x, axis, keepdims: restore(g, axis, keepdims) * np.exp(x - restore(y, axis, keepdims)),
     saves="x y",
     domain=Interval(-20, 20),
     result="float",
     doc="log Σ exp(x) over some axes, without overflow.",
 )
-_cumsum = multilinear(
-    "cumsum",
-    # As in PyTorch the running sum is kept in double: in float16 it would stall at 2048 ones.
-    lambda x, axis: np.cumsum(x, axis=axis, dtype=np.float64 if x.dtype.kind == "f" else x.dtype).astype(x.dtype),
-    vjp=lambda g, y, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
-    doc="The running sum along an axis.",
-)
+
+
+def _counted(x: Tensor, dtype: Any) -> Tensor:
+    """`x` in the dtype in which it is added up: integers and bools in int64, unless `dtype` says otherwise."""
+    if dtype is not None:
+        return astype(x, dtype)
+    return astype(x, dtypes.int64) if x.array.dtype.kind in "iub" else x
 
 
 @numpy_names
@@ -169,12 +248,22 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     >>> ad.sum(ad.tensor([[1, 2], [3, 4]]), dim=0)
     tensor([4, 6])
     """
-    input = _counted(input) if dtype is None else astype(input, dtype)
+    input = _counted(input, dtype)
     return _sum(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
-def _counted(x: Tensor) -> Tensor:
-    return astype(x, dtypes.int64) if x.array.dtype.kind in "iub" else x
+@numpy_names
+def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over `dim` of what is not NaN, which gets the gradient 0.
+
+    >>> import autodiff as ad
+    >>> ad.nansum(ad.tensor([1.0, float("nan"), 2.0]))
+    tensor(3.)
+    """
+    if input.array.dtype.kind != "f":
+        return sum(input, dim, keepdim, dtype=dtype)
+    out = _nansum(input, axis=axes_of(input, dim), keepdims=keepdim)
+    return out if dtype is None else astype(out, dtype)
 
 
 @numpy_names
@@ -189,129 +278,31 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     return _mean(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
-def _correction(unbiased: bool | None, correction: float) -> float:
-    return correction if unbiased is None else float(unbiased)
+@numpy_names
+def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over `dim` of what is not NaN; NaN where there is nothing else. RuntimeError for integers.
+
+    >>> import autodiff as ad
+    >>> ad.nanmean(ad.tensor([1.0, float("nan"), 2.0]))
+    tensor(1.5000)
+    """
+    known = ~np.isnan(floating("nanmean", input).array)
+    if dtype is not None:
+        input = floating("nanmean", astype(input, dtype))
+    number = add_reduce(known, axes_of(input, dim), np.int64, None, keepdim)
+    return div(nansum(input, dim, keepdim), wrap(np.asarray(number, input.dtype)))
 
 
 @numpy_names
-def var(
-    input: Tensor, dim: Dim | bool = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
-) -> Tensor:
-    """The variance over `dim`, Σ(x - mean)² / (n - correction).
+def prod(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product over `dim`; integers and bools multiply in int64. The gradient is right at zeros too.
 
     >>> import autodiff as ad
-    >>> ad.var(ad.tensor([1.0, 2.0, 4.0]))
-    tensor(2.3333)
+    >>> ad.prod(ad.tensor([[1, 2], [3, 4]]), dim=0)
+    tensor([3, 8])
     """
-    return _spread(_var, input, dim, unbiased, keepdim, correction)
-
-
-@numpy_names
-def std(
-    input: Tensor, dim: Dim | bool = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float = 1
-) -> Tensor:
-    """The standard deviation over `dim`, the square root of `var`.
-
-    >>> import autodiff as ad
-    >>> ad.std(ad.tensor([1.0, 2.0, 4.0]), correction=0)
-    tensor(1.2472)
-    """
-    return _spread(_std, input, dim, unbiased, keepdim, correction)
-
-
-def _spread(op: Any, x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float) -> Tensor:
-    if isinstance(dim, bool):
-        # PyTorch's other signature: var(unbiased).
-        dim, unbiased = None, dim
-    x = floating(op.__name__, x)
-    out: Tensor = op(x, axis=axes_of(x, dim), keepdims=keepdim, correction=_correction(unbiased, correction))
-    return out
-
-
-@numpy_names
-def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The largest over `dim`; elements that tie share the gradient equally.
-
-    >>> import autodiff as ad
-    >>> ad.amax(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
-    tensor([5., 7.])
-    """
-    return _amax(input, axis=axes_of(input, dim), keepdims=keepdim)
-
-
-@numpy_names
-def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The smallest over `dim`; elements that tie share the gradient equally.
-
-    >>> import autodiff as ad
-    >>> ad.amin(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
-    tensor([1., 2.])
-    """
-    return _amin(input, axis=axes_of(input, dim), keepdims=keepdim)
-
-
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest of all elements; with `dim`, the largest along it and its first index; with a tensor, `maximum`.
-
-    >>> import autodiff as ad
-    >>> values, indices = ad.max(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1); indices
-    tensor([1, 0])
-    """
-    return _extreme(input, dim, keepdim, _amax, argmax, "maximum")
-
-
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest of all elements; with `dim`, the smallest along it and its first index; with a tensor, `minimum`.
-
-    >>> import autodiff as ad
-    >>> ad.min(ad.tensor([3.0, 1.0, 2.0]))
-    tensor(1.)
-    """
-    return _extreme(input, dim, keepdim, _amin, argmin, "minimum")
-
-
-def _extreme(x: Tensor, dim: Any, keepdim: bool, overall: Any, arg: Any, pairwise: str) -> Any:
-    if isinstance(dim, Tensor):
-        return getattr(x, pairwise)(dim)
-    if dim is None:
-        return overall(x, axis=axes_of(x, None), keepdims=False)
-    indices = arg(x, dim, True)
-    values = take_along_dim(x, indices, dim)
-    if keepdim or not x.ndim:
-        return ValuesIndices(values, indices)
-    return ValuesIndices(values.squeeze(dim), indices.squeeze(dim))
-
-
-def _arg(x: Tensor, dim: int | None, keepdim: bool, kernel: Callable[..., Any]) -> Tensor:
-    if not (x.numel() if dim is None else x.ndim == 0 or x.shape[positive_axis(dim, x.ndim)]):
-        raise IndexError(f"{kernel.__name__}: expected at least one element to choose from, got shape {x.shape}")
-    if dim is None:
-        found = np.asarray(kernel(x.array))
-        return wrap(found.reshape((1,) * x.ndim) if keepdim else found)
-    axis = positive_axis(dim, x.ndim)
-    return wrap(np.asarray(kernel(x.array, axis=axis if x.ndim else None, keepdims=keepdim)))
-
-
-@numpy_names
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The index of the first largest element, of all (flattened) or along `dim`.
-
-    >>> import autodiff as ad
-    >>> ad.argmax(ad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
-    tensor([1, 0])
-    """
-    return _arg(input, dim, keepdim, np.argmax)
-
-
-@numpy_names
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The index of the first smallest element, of all (flattened) or along `dim`.
-
-    >>> import autodiff as ad
-    >>> ad.argmin(ad.tensor([3.0, 1.0, 2.0]))
-    tensor(1)
-    """
-    return _arg(input, dim, keepdim, np.argmin)
+    input = _counted(input, dtype)
+    return _prod(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
 @numpy_names
@@ -322,7 +313,7 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> ad.any(ad.tensor([False, True]))
     tensor(True)
     """
-    return wrap(np.asarray(np.any(input.array, axis=axes_of(input, dim), keepdims=keepdim)))
+    return wrap(np.asarray(or_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
 
 
 @numpy_names
@@ -333,11 +324,11 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> ad.all(ad.tensor([False, True]))
     tensor(False)
     """
-    return wrap(np.asarray(np.all(input.array, axis=axes_of(input, dim), keepdims=keepdim)))
+    return wrap(np.asarray(and_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
 
 
 @numpy_names
-def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     """log Σ exp(x) over `dim`, without overflow.
 
     >>> import autodiff as ad
@@ -347,20 +338,9 @@ def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     return _logsumexp(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
-@numpy_names
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """The running sum along `dim`.
+def numpy_form(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction of ours with NumPy's signature."""
 
-    >>> import autodiff as ad
-    >>> ad.cumsum(ad.tensor([1.0, 2.0, 3.0]), dim=0)
-    tensor([1., 3., 6.])
-    """
-    input = _counted(input) if dtype is None else astype(input, dtype)
-    axis = positive_axis(dim, input.ndim)
-    return _cumsum(input, axis=axis) if input.ndim else clone(input)
-
-
-def _ours(ours: Callable[..., Any]) -> Callable[..., Any]:
     def from_numpy(x: Tensor, axis: Any = None, **named: Any) -> Any:
         return ours(x, dim=axis, **named)
 
@@ -368,17 +348,7 @@ def _ours(ours: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _theirs, _function in (
-    (np.sum, sum), (np.mean, mean), (np.max, amax), (np.min, amin), (np.argmax, argmax), (np.argmin, argmin),
-    (np.any, any), (np.all, all), (np.cumsum, cumsum),
+    (np.sum, sum), (np.nansum, nansum), (np.mean, mean), (np.nanmean, nanmean), (np.prod, prod), (np.any, any),
+    (np.all, all),
 ):  # fmt: skip
-    implements(_theirs)(_ours(_function))
-
-
-@implements(np.var)
-def _np_var(x: Tensor, axis: Dim = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    return _spread(_var, x, axis, None, keepdims, ddof)
-
-
-@implements(np.std)
-def _np_std(x: Tensor, axis: Dim = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    return _spread(_std, x, axis, None, keepdims, ddof)
+    implements(_theirs)(numpy_form(_function))

@@ -1,17 +1,18 @@
-"""Reshaping, moving, expanding and flipping axes. Views where PyTorch gives views."""
+"""Reshaping and broadcasting. Views where PyTorch gives views."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from autodiff import dtypes
 from autodiff.op import OpError, implements
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, wrap
 
 Shape = tuple[int, ...]
 
@@ -35,6 +36,11 @@ def _sum_to(x: Array, shape: Shape) -> Array:
     return np.add.reduce(x, ones, keepdims=True) if ones else x
 
 
+def _broadcast_kernel(x: Array, shape: Shape) -> Array:
+    """np.broadcast_to in half of its time, without the checks that stand in Python there."""
+    return np.nditer((x,), ["multi_index", "zerosize_ok"], [["readonly"]], itershape=shape, order="C").itviews[0]
+
+
 # Each is the other's derivative, and the engine's edge contract already is that derivative: the rules pass g on.
 sum_to = multilinear(
     "sum_to",
@@ -44,7 +50,7 @@ sum_to = multilinear(
 )
 broadcast = multilinear(
     "broadcast_to",
-    lambda x, shape: np.broadcast_to(x, shape),
+    _broadcast_kernel,
     vjp=lambda g, y, x, shape: g,
     view=True,
     doc="The elements repeated along axes of length 1 and new axes in front, without a copy.",
@@ -56,36 +62,15 @@ _reshape = multilinear(
     view=True,
     doc="The same elements in row-major order under another shape.",
 )
-_permute = multilinear(
-    "permute",
-    lambda x, axes: x.transpose(axes),
-    vjp=lambda g, y, x, axes: np.transpose(g, sorted(range(len(axes)), key=axes.__getitem__)),
-    view=True,
-    doc="The axes in another order.",
-)
-_flip = multilinear(
-    "flip",
-    lambda x, axis: np.flip(x, axis).copy(),
-    vjp=lambda g, y, x, axis: np.flip(g, axis),
-    doc="The order reversed along some axes.",
-)
-_tril = multilinear(
-    "tril",
-    lambda x, k: np.tril(x, k),
-    vjp=lambda g, y, x, k: np.tril(g, k),
-    doc="The lower triangle of matrices, zeros elsewhere.",
-)
-_triu = multilinear(
-    "triu",
-    lambda x, k: np.triu(x, k),
-    vjp=lambda g, y, x, k: np.triu(g, k),
-    doc="The upper triangle of matrices, zeros elsewhere.",
-)
 
 
-def sizes(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of a call like ``x.view(2, 3)`` or ``x.view((2, 3))``, flat."""
-    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], tuple | list) else args
+def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[Any, ...]:
+    """The numbers in a call like ``x.view(2, 3)``, ``x.view((2, 3))`` or ``x.view(size=(2, 3))``."""
+    if args and named is None:
+        return tuple(args[0]) if len(args) == 1 and isinstance(args[0], tuple | list) else args
+    if args or named is None:
+        raise TypeError(f"expected numbers, or one tuple of them, got {args} and {named}")
+    return tuple(named)
 
 
 def positive_axis(dim: int, ndim: int) -> int:
@@ -96,7 +81,7 @@ def positive_axis(dim: int, ndim: int) -> int:
     return dim % reach
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *lengths: Any, shape: Sequence[int] | None = None) -> Tensor:
     """The same elements in row-major order under another shape; one length may be -1.
 
     A view where the memory allows it, else a copy. OpError if the number of elements differs.
@@ -106,7 +91,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return _reshape(input, shape=_checked("reshape", sizes(shape)))
+    return _reshape(input, shape=_checked("reshape", sizes(lengths, shape)))
 
 
 def _checked(name: str, shape: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -115,21 +100,37 @@ def _checked(name: str, shape: tuple[Any, ...]) -> tuple[Any, ...]:
     return shape
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
-    """As `reshape`, but an OpError where that would copy.
+def view(input: Tensor, *lengths: Any, size: Sequence[int] | None = None, dtype: Any = None) -> Tensor:
+    """As `reshape`, but an OpError where that would copy; given a dtype, the same bytes read as that dtype.
+
+    What is read as another dtype carries no gradient.
 
     >>> import autodiff as ad
     >>> ad.arange(4).view(2, 2)
     tensor([[0, 1],
             [2, 3]])
     """
-    out = _reshape(input, shape=_checked("view", sizes(shape)))
+    if len(lengths) == 1 and isinstance(lengths[0], np.dtype | type):
+        dtype = lengths[0]
+    if dtype is not None:
+        return _reinterpreted(input, dtypes.as_dtype(dtype))
+    out = _reshape(input, shape=_checked("view", sizes(lengths, size)))
     if not np.may_share_memory(out.array, input.array) and input.array.size:
         raise OpError(
             f"view: shape {out.shape} cannot be laid over memory of shape {input.shape} and strides {input.stride()} "
             f"without a copy; use reshape()"
         )
     return out
+
+
+def _reinterpreted(x: Tensor, dtype: dtypes.DType) -> Tensor:
+    try:
+        return wrap(x.array.view(dtype))
+    except ValueError as error:
+        raise OpError(
+            f"view: the bytes of a {x.dtype} tensor of shape {x.shape} cannot be read as {dtype} ({error}); "
+            f"use x.to({str(dtype)!r}) to convert the values"
+        ) from error
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -188,6 +189,8 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """
     axes = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     gone = {positive_axis(axis, input.ndim) for axis in axes}
+    if len(gone) < len(axes):
+        raise OpError(f"squeeze: expected each dimension once, got {dim} for shape {input.shape}")
     return _reshape(input, shape=tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in gone))
 
 
@@ -202,68 +205,14 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return _reshape(input, shape=(*input.shape[:axis], 1, *input.shape[axis:]))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
-    """The axes in the order `dims`.
-
-    >>> import autodiff as ad
-    >>> ad.permute(ad.zeros(2, 3, 4), (2, 0, 1)).shape
-    (4, 2, 3)
-    """
-    order = tuple(positive_axis(dim, input.ndim) for dim in sizes(dims))
-    if sorted(order) != list(range(input.ndim)):
-        raise OpError(f"permute: expected each of {input.ndim} axes once, got {sizes(dims)}")
-    return _permute(input, axes=order)
-
-
-def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Axes `dim0` and `dim1` exchanged.
-
-    >>> import autodiff as ad
-    >>> ad.transpose(ad.zeros(2, 3), 0, 1).shape
-    (3, 2)
-    """
-    order = list(range(input.ndim))
-    i, j = positive_axis(dim0, input.ndim), positive_axis(dim1, input.ndim)
-    if input.ndim:
-        order[i], order[j] = order[j], order[i]
-    return _permute(input, axes=tuple(order))
-
-
-swapaxes = swapdims = transpose
-
-
-def t(input: Tensor) -> Tensor:
-    """A matrix transposed; vectors and 0-d tensors unchanged."""
-    if input.ndim > 2:
-        raise OpError(f"t: expected at most 2 dimensions, got shape {input.shape}; use transpose(dim0, dim1) or .mT")
-    return _permute(input, axes=tuple(reversed(range(input.ndim))))
-
-
-def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """The axes `source` moved to `destination`, the others in their order.
-
-    >>> import autodiff as ad
-    >>> ad.movedim(ad.zeros(2, 3, 4), 0, -1).shape
-    (3, 4, 2)
-    """
-    sources = [positive_axis(d, input.ndim) for d in ([source] if isinstance(source, int) else source)]
-    targets = [positive_axis(d, input.ndim) for d in ([destination] if isinstance(destination, int) else destination)]
-    if not input.ndim:
-        return input
-    rest = [d for d in range(input.ndim) if d not in sources]
-    for target, axis in sorted(zip(targets, sources, strict=True)):
-        rest.insert(target, axis)
-    return _permute(input, axes=tuple(rest))
-
-
-def expand(input: Tensor, *shape: Any) -> Tensor:
+def expand(input: Tensor, *lengths: Any, size: Sequence[int] | None = None) -> Tensor:
     """The elements repeated along axes of length 1, without a copy; -1 keeps a length.
 
     >>> import autodiff as ad
     >>> ad.zeros(3, 1).expand(-1, 4).shape
     (3, 4)
     """
-    wanted = sizes(shape)
+    wanted = sizes(lengths, size)
     new = len(wanted) - input.ndim
     if new < 0 or any(n < -1 for n in wanted) or -1 in wanted[:new]:
         raise OpError(
@@ -278,65 +227,81 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return broadcast(input, shape=other.shape)
 
 
-def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
-    """The elements repeated to `shape` by the rules of broadcasting, without a copy.
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """The elements repeated to the shape `size` by the rules of broadcasting, without a copy.
 
     >>> import autodiff as ad
     >>> ad.broadcast_to(ad.tensor([1, 2]), (2, 2))
     tensor([[1, 2],
             [1, 2]])
     """
-    return expand(input, *shape)
+    return expand(input, size=size)
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """All tensors expanded to their common shape."""
-    shape = np.broadcast_shapes(*(x.shape for x in tensors))
+    """All tensors expanded to their common shape.
+
+    >>> import autodiff as ad
+    >>> ad.broadcast_tensors(ad.tensor([1, 2]), ad.tensor([[0], [3]]))[0]
+    tensor([[1, 2],
+            [1, 2]])
+    """
+    shape = broadcast_shapes(*(x.shape for x in tensors))
     return tuple(broadcast(x, shape=shape) for x in tensors)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    """A copy with the order reversed along the axes `dims`.
+def broadcast_shapes(*shapes: Any) -> Shape:
+    """The shape to which tensors of these shapes (a number stands for one length) broadcast together.
 
     >>> import autodiff as ad
-    >>> ad.flip(ad.tensor([1, 2, 3]), 0)
-    tensor([3, 2, 1])
+    >>> ad.broadcast_shapes((2, 1), (3,), 1)
+    (2, 3)
     """
-    axes = tuple(positive_axis(d, input.ndim) for d in sizes(dims))
-    return _flip(input, axis=axes if input.ndim else ())
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise OpError(
+            f"broadcast_shapes: expected lengths that are equal, or 1, counted from the right, got {shapes}"
+        ) from error
 
 
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle of matrices (..., m, n) up to a diagonal, zeros elsewhere.
+def atleast_1d(*tensors: Any) -> Any:
+    """The tensor, or each of several, with one axis if it had none.
 
     >>> import autodiff as ad
-    >>> ad.tril(ad.ones(2, 2))
-    tensor([[1., 0.],
-            [1., 1.]])
+    >>> ad.atleast_1d(ad.tensor(7))
+    tensor([7])
     """
-    return _tril(_matrices("tril", input), k=diagonal)
+    return _at_least(tensors, lambda shape: shape or (1,))
 
 
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle of matrices (..., m, n) from a diagonal, zeros elsewhere.
+def atleast_2d(*tensors: Any) -> Any:
+    """The tensor, or each of several, with axes of length 1 in front up to two.
 
     >>> import autodiff as ad
-    >>> ad.triu(ad.ones(2, 2))
-    tensor([[1., 1.],
-            [0., 1.]])
+    >>> ad.atleast_2d(ad.tensor([7, 8]))
+    tensor([[7, 8]])
     """
-    return _triu(_matrices("triu", input), k=diagonal)
+    return _at_least(tensors, lambda shape: (1,) * (2 - len(shape)) + shape)
 
 
-def _matrices(name: str, x: Tensor) -> Tensor:
-    if x.ndim < 2:
-        raise OpError(f"{name}: expected at least 2 dimensions, got shape {x.shape}")
-    return x
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensor, or each of several, with three axes: (n,) becomes (1, n, 1), and (m, n) becomes (m, n, 1).
+
+    >>> import autodiff as ad
+    >>> ad.atleast_3d(ad.tensor([7, 8])).shape
+    (1, 2, 1)
+    """
+    return _at_least(tensors, lambda shape: (1,) * (2 - len(shape)) + shape + (1,) * (len(shape) < 3))
 
 
-@implements(np.transpose)
-def _np_transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
-    return permute(x, tuple(reversed(range(x.ndim))) if axes is None else tuple(axes))
+def _at_least(tensors: tuple[Any, ...], grown: Callable[[Shape], Shape]) -> Any:
+    several = len(tensors) != 1 or isinstance(tensors[0], tuple | list)
+    each = tensors[0] if several and len(tensors) == 1 else tensors
+    if not all(isinstance(x, Tensor) for x in each):
+        raise TypeError(f"expected Tensors, or one list of them, got {[type(x).__name__ for x in each]}")
+    views = tuple(_reshape(x, shape=grown(x.shape)) for x in each)
+    return views if several else views[0]
 
 
 @implements(np.expand_dims)
@@ -347,23 +312,17 @@ def _np_expand_dims(x: Tensor, axis: int | Sequence[int]) -> Tensor:
     return _reshape(x, shape=tuple(1 if i in new else next(own) for i in range(x.ndim + len(axes))))
 
 
-@implements(np.flip)
-def _np_flip(x: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
-    return flip(x, *(range(x.ndim) if axis is None else sizes((axis,))))
-
-
 @implements(np.reshape)
 def _np_reshape(x: Tensor, shape: Any) -> Tensor:
-    return reshape(x, *sizes((shape,)))
+    return reshape(x, sizes((shape,)))
 
 
 implements(np.ravel)(ravel)
 implements(np.squeeze)(lambda x, axis=None: squeeze(x, axis))
-implements(np.swapaxes)(transpose)
-implements(np.moveaxis)(movedim)
-implements(np.broadcast_to)(broadcast_to)
-implements(np.tril)(lambda x, k=0: tril(x, k))
-implements(np.triu)(lambda x, k=0: triu(x, k))
+implements(np.broadcast_to)(lambda array, shape: broadcast_to(array, shape))
+implements(np.atleast_1d)(atleast_1d)
+implements(np.atleast_2d)(atleast_2d)
+implements(np.atleast_3d)(atleast_3d)
 implements(np.shape)(lambda x: x.shape)
 implements(np.ndim)(lambda x: x.ndim)
 implements(np.size)(lambda x, axis=None: x.numel() if axis is None else x.shape[axis])

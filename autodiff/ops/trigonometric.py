@@ -139,3 +139,4 @@ atanh = elementwise(
     doc="The inverse hyperbolic tangent, of values in (-1, 1).",
     example="ad.atanh(ad.tensor([0.0, 0.5])) -> tensor([0.0000, 0.5493])",
 )
+arcsin, arccos, arctan, arctan2, arcsinh, arccosh, arctanh = asin, acos, atan, atan2, asinh, acosh, atanh

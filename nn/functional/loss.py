@@ -9,6 +9,7 @@ import numpy as np
 
 from autodiff.domain import Interval
 from autodiff.op import OpError
+from autodiff.ops.exponential import sigmoid
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor
 from nn.functional.operands import check_same_shape
@@ -61,7 +62,7 @@ _with_logits = elementwise(
     "binary_cross_entropy_with_logits",
     lambda a, b: np.logaddexp(0, -a) + (1 - b) * a,
     vjp=(
-        lambda g, y, a, b: g * (0.5 * np.tanh(0.5 * a) + 0.5 - b),
+        lambda g, y, a, b: g * (sigmoid.rule(a) - b),
         lambda g, y, a, b: -g * a,
     ),
     saves=("a b", "a"),

@@ -77,7 +77,7 @@ BAD = {
     "truth of many": Bad(lambda: bool(w(3)), RuntimeError, ("3 elements", "ambiguous", "x.any()")),
     "if of many": Bad(lambda: 1 if w(2) > 0 else 2, RuntimeError, ("ambiguous", "x.all()")),
     "NumPy without a rule": Bad(
-        lambda: np.linalg.det(w(2, 2)), TypeError, ("np.det", "no derivative", "x.detach().numpy()")
+        lambda: np.unwrap(w(2)), TypeError, ("np.unwrap", "no derivative", "x.detach().numpy()")
     ),
     "NumPy method without a rule": Bad(lambda: np.add.reduce(w(2)), TypeError, ("np.add.reduce", "no derivative")),
     "integers that require grad": Bad(

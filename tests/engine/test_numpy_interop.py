@@ -91,14 +91,14 @@ def test_tests_and_positions_carry_no_gradient() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        np.linalg.inv,
+        np.linalg.matrix_transpose,
         np.linalg.norm,
         np.median,
-        np.diff,
+        np.ptp,
         np.cbrt,
         np.fft.fft,
         np.histogram,
-        np.nan_to_num,
+        np.unwrap,
         lambda x: np.percentile(x, 50),
         np.add.reduce,
         np.add.accumulate,
@@ -152,4 +152,8 @@ def test_an_array_beside_a_tensor_gives_a_tensor_with_pytorchs_dtype() -> None:
 
 
 def test_every_entry_of_the_dispatch_table_is_a_numpy_function() -> None:
-    assert all(callable(function) and hasattr(np, function.__name__) for function in NUMPY)
+    assert all(
+        callable(function) and function.__module__.startswith("numpy")
+        for function in NUMPY
+        if not isinstance(function, np.ufunc)
+    )

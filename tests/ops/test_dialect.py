@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 
 import nn.functional
 from autodiff.op import OPS, Op
+from autodiff.testing.source import definition_of
 
 SPEC = {"shape", "ndim", "dtype"}
 PLAIN = {
@@ -36,24 +35,6 @@ PLAIN = {
 assert nn.functional  # imported for the ops that it declares
 
 
-@cache
-def _definitions(file: str) -> list[ast.Lambda | ast.FunctionDef]:
-    tree = ast.parse(Path(file).read_text())
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Lambda | ast.FunctionDef)]
-
-
-def _source(function: FunctionType) -> list[ast.Lambda | ast.FunctionDef]:
-    """The definition; several where lambdas with the same parameters stand on one line."""
-    code = function.__code__
-    return [
-        node
-        for node in _definitions(code.co_filename)
-        if node.lineno == code.co_firstlineno
-        and [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-        == list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    ]
-
-
 def _rules(op: Op) -> Iterator[tuple[int, FunctionType]]:
     for i, rule in enumerate(op.rules):
         if rule is not None:
@@ -70,7 +51,7 @@ def _breaches(function: FunctionType, seen: set[Any]) -> Iterator[str]:
     if function in seen:
         return
     seen.add(function)
-    for node in (part for definition in _source(function) for part in ast.walk(definition)):
+    for node in ast.walk(definition_of(function)):
         if isinstance(node, ast.AugAssign):
             yield f"line {node.lineno}: augmented assignment writes into an array that others hold"
         if isinstance(node, ast.Assign) and any(isinstance(target, ast.Subscript) for target in node.targets):
@@ -97,9 +78,8 @@ def _call(called: ast.expr, function: FunctionType, seen: set[Any]) -> Iterator[
             yield f"line {called.lineno}: .{called.attr}() is a method; arrays and Tensors differ there"
 
 
-@pytest.mark.parametrize(("rule", "name"), [(rule, name) for name, _, _, rule in RULES], ids=[r[0] for r in RULES])
-def test_rules_keep_to_the_dialect(rule: FunctionType, name: str) -> None:
-    assert _source(rule), f"no source found for {name}"
+@pytest.mark.parametrize("rule", [r[3] for r in RULES], ids=[r[0] for r in RULES])
+def test_rules_keep_to_the_dialect(rule: FunctionType) -> None:
     assert list(_breaches(rule, set())) == []
 
 
@@ -116,5 +96,4 @@ def _read(definition: ast.Lambda | ast.FunctionDef) -> set[str]:
 @pytest.mark.parametrize(("op", "i", "rule"), [r[1:] for r in RULES], ids=[r[0] for r in RULES])
 def test_rules_save_no_more_than_they_read(op: Op, i: int, rule: FunctionType) -> None:
     """That they save no less is seen when they run: what is not saved has a shape, but no values."""
-    read = set().union(*map(_read, _source(rule)))
-    assert op.saves[i] <= read
+    assert op.saves[i] <= _read(definition_of(rule))

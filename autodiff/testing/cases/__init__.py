@@ -9,10 +9,34 @@ float64 with distinct values from 0.25 to 0.75; ``i`` is the index tensor [2, 0]
 from __future__ import annotations
 
 from autodiff.op import Op
-from autodiff.testing.cases import elementwise, indexing, joining, linear_algebra, reduction, scan, shape
+from autodiff.testing.cases import (
+    decompositions,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    reduction,
+    scan,
+    scattering,
+    shape,
+    sorting,
+    special,
+)
 from autodiff.testing.drawing import Case, Draw, Strategy, broadcasting
 
-FAMILIES = (elementwise, indexing, joining, linear_algebra, reduction, scan, shape)
+FAMILIES = (
+    decompositions,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    reduction,
+    scan,
+    scattering,
+    shape,
+    sorting,
+    special,
+)
 CASES: dict[str, Strategy] = {}
 EXPRESSIONS: dict[str, tuple[str, ...]] = {}
 NOT_DIFFERENTIABLE: set[str] = set()

@@ -38,7 +38,24 @@ def _unget(draw: Draw, op: Op) -> Case:
     return Case(inputs_for(draw, op, [np.shape(np.zeros(shape)[index])]), {"index": index, "shape": shape})
 
 
+def _index_put(draw: Draw, op: Op) -> Case:
+    """Slices, integers and masks name no place twice; of several values for a place the last would remain."""
+    shape = draw(shapes)
+    index = _index(draw, shape)
+    places = np.arange(np.prod(shape, dtype=int)).reshape(shape)[index]
+    if len(np.unique(places)) < places.size:
+        index, places = ..., np.zeros(shape)
+    x, values = inputs_for(draw, op, [shape, draw(st.sampled_from([np.shape(places), ()]))])
+    return Case([x, values], {"index": index})
+
+
 CASES: dict[str, Strategy] = {
     "getitem": _getitem,
     "unget": _unget,
+    "index_put": _index_put,
 }
+EXPRESSIONS: dict[str, tuple[str, ...]] = {
+    "select": ("ad.select(x, 1, -1)", "ad.select(s, 0, 1)"),
+    "narrow": ("ad.narrow(x, 1, 1, 2)", "ad.narrow(s, -1, -2, 1)"),
+}
+NOT_DIFFERENTIABLE: set[str] = {"argwhere"}

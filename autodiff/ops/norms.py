@@ -1,0 +1,32 @@
+"""`norm`, PyTorch's older function for the norms of vectors and matrices; the newer ones are in `ad.linalg`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autodiff.op import OpError
+from autodiff.ops.matrix_norm import matrix_norm
+from autodiff.ops.reduction import Dim, axes_of, numpy_names
+from autodiff.ops.vector_norm import vector_norm
+from autodiff.tensor import Tensor
+
+
+@numpy_names
+def norm(
+    input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
+    """The p-norm (Σ |x|ᵖ)^(1/p) over `dim`, or of all elements; "fro" and None are 2, "nuc" needs a matrix.
+
+    For p = inf it is the largest |x|, for -inf the smallest, for 0 the number of those that are not 0. `dtype`, which
+    may not be narrower, is that of the result. The gradient where a norm is 0 is 0. OpError for integers.
+
+    >>> import autodiff as ad
+    >>> ad.norm(ad.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
+    if p == "nuc":
+        return matrix_norm(input, "nuc", axes_of(input, dim), keepdim, dtype=dtype)
+    if isinstance(p, str) and (p != "fro" or (isinstance(dim, Sequence) and len(dim) > 2)):
+        raise OpError(f'norm: expected a number, "nuc", or "fro" with at most two dims, got {p!r} with dim {dim}')
+    return vector_norm(input, 2.0 if p is None or p == "fro" else float(p), dim, keepdim, dtype=dtype)
