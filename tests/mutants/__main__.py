@@ -80,7 +80,7 @@ def equivalent(op: Op, i: int, rule: Callable[..., Any], examples: int) -> bool:
             same = False
             return
         for a, b in zip(found, changed, strict=True):
-            same = same and np.allclose(a, b, rtol=1e-12, atol=1e-12, equal_nan=True)
+            same = same and a.shape == b.shape and np.allclose(a, b, rtol=1e-12, atol=1e-12, equal_nan=True)
 
     run()
     return same
@@ -115,7 +115,7 @@ def main() -> int:
         tried = 0
         rules = [(0, op.joint)] if op.joint is not None else [(i, r) for i, r in enumerate(op.rules) if r is not None]
         for i, rule in rules:
-            for mutant in mutants(rule):
+            for mutant in mutants(rule, op.input_names):
                 tried += 1
                 with installed(op, i, mutant.rule):
                     caught = noticed(op, options.examples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -34,24 +34,31 @@ class Mutant(NamedTuple):
     change: str
 
 
-def mutants(rule: FunctionType) -> Iterator[Mutant]:
-    """All wrong versions of `rule`, each with one change."""
+def mutants(rule: FunctionType, inputs: Sequence[str]) -> Iterator[Mutant]:
+    """All wrong versions of `rule`, each with one change; `inputs` are its arguments that are tensors."""
     definition = definition_of(rule)
-    count = len(list(ast.walk(definition)))
-    for index in range(count):
-        node = list(ast.walk(definition))[index]
-        for change, replacement in _changes(node, _names(definition)):
+    described = _described(definition)
+    for index, node in enumerate(ast.walk(definition)):
+        if node in described:
+            continue
+        for change, replacement in _changes(node, inputs):
             mutated = copy.deepcopy(definition)
             target = list(ast.walk(mutated))[index]
             if _replace(mutated, target, replacement):
                 yield Mutant(_compiled(mutated, rule), f"{change}: {ast.unparse(node)} -> {ast.unparse(replacement)}")
 
 
-def _names(definition: Definition) -> list[str]:
-    return [argument.arg for argument in definition.args.args]
+def _described(definition: Definition) -> set[ast.AST]:
+    """Where `g` stands for its shape or dtype alone, which other numbers in it do not change."""
+    return {
+        node.value
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Attribute) and node.attr in ("shape", "dtype", "ndim")
+        and isinstance(node.value, ast.Name) and node.value.id == "g"
+    }  # fmt: skip
 
 
-def _changes(node: ast.AST, arguments: list[str]) -> Iterator[tuple[str, ast.expr]]:
+def _changes(node: ast.AST, inputs: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
     """What could stand wrongly in the place of an expression."""
     if isinstance(node, ast.BinOp):
         yield from _wrong_operation(node)
@@ -61,8 +68,8 @@ def _changes(node: ast.AST, arguments: list[str]) -> Iterator[tuple[str, ast.exp
         yield "comparison turned", ast.Compare(node.left, [COMPARISONS[type(node.ops[0])]], node.comparators)
     elif isinstance(node, ast.Call):
         yield from _wrong_call(node)
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in arguments:
-        yield from _wrong_name(node, arguments)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in ("g", "y", *inputs):
+        yield from _wrong_name(node, inputs)
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         yield "constant changed", ast.Constant(node.value + 1)
     elif isinstance(node, ast.Lambda):
@@ -104,19 +111,18 @@ def _wrong_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
         yield "arguments exchanged", ast.Call(node.func, node.args[::-1], node.keywords)
 
 
-def _wrong_name(node: ast.Name, arguments: list[str]) -> Iterator[tuple[str, ast.expr]]:
+def _wrong_name(node: ast.Name, inputs: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
     if node.id == "g":
         yield "sign turned", ast.UnaryOp(ast.USub(), node)
         yield "doubled", ast.BinOp(node, ast.Mult(), ast.Constant(2))
         yield "dropped", ast.BinOp(node, ast.Mult(), ast.Constant(0))
     elif node.id == "y":
-        yield "input for output", ast.Name(arguments[2], ast.Load())
-    elif node.id == arguments[2]:
+        yield "input for output", ast.Name(inputs[0], ast.Load())
+    else:
         yield "output for input", ast.Name("y", ast.Load())
-        if len(arguments) > 3:
-            yield "other input", ast.Name(arguments[3], ast.Load())
-    elif len(arguments) > 3 and node.id == arguments[3]:
-        yield "other input", ast.Name(arguments[2], ast.Load())
+        for other in inputs:
+            if other != node.id:
+                yield "other input", ast.Name(other, ast.Load())
 
 
 def _replace(tree: ast.AST, target: ast.AST, replacement: ast.expr) -> bool:

@@ -52,5 +52,7 @@ def test_every_function_of_pytorch_is_compared_or_its_absence_explained(
         for why, absent in sorted(reasons.items()):
             print(f"  {len(absent)} absent, {why}: {' '.join(sorted(absent))}")
     assert "NO REASON" not in reasons
-    # What is here though a reason for its absence is given, such as `normal`, is compared in the file that it names.
-    assert [name for name in here if not compared(name) and why_absent(name) is None] == []
+    # Those of which a reason says that they have files of their own are compared there, in programs; those that would
+    # give complex numbers are here only to say so.
+    elsewhere = [why for why in ABSENT if "files of their own" in why or "complex" in why]
+    assert [name for name in here if not compared(name) and why_absent(name) not in elsewhere] == []
