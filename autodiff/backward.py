@@ -210,7 +210,8 @@ def conform(g: Any, target: Node) -> Any:
         else:
             if extra < 0 or any(h != w and h == 1 for h, w in zip(have[extra:], want, strict=True)):
                 # A rule may leave to broadcasting what is equal along an axis, as that of a sum does.
-                g = broadcast.rule(g, shape=np.broadcast_shapes(have, want))
+                # np.broadcast_shapes takes 3 µs, and a single number, as from a total, fits everywhere.
+                g = broadcast.rule(g, shape=np.broadcast_shapes(have, want) if have else want)
             if g.shape != want:
                 g = sum_to.rule(g, shape=want)
     return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)

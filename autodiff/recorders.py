@@ -186,7 +186,7 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
     # Indexed by which of the inputs need a gradient, a bit each.
     keeps = [op.keeps([bool(need & 1), bool(need & 2), bool(need & 4)]) for need in range(8)]
 
-    def record(a: Any, b: Any, c: Any, **params: Any) -> Tensor:
+    def record(a: Any, b: Any, c: Any = None, **params: Any) -> Tensor:
         xa, na = (a.array, a.node) if isinstance(a, Tensor) else (a, None)
         xb, nb = (b.array, b.node) if isinstance(b, Tensor) else (b, None)
         xc, nc = (c.array, c.node) if isinstance(c, Tensor) else (c, None)

@@ -20,7 +20,7 @@ def rows() -> list[str]:
     return re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE.read_text(), re.MULTILINE)
 
 
-def tested(folder: Path) -> list[str]:
+def rows_of_tests(folder: Path) -> list[str]:
     """The rows that the tests in files of this name are called after."""
     text = "".join(file.read_text() for file in folder.glob("test_differences*.py"))
     names = re.findall(r"^def test_([a-z0-9_]+)\(", text, re.MULTILINE)
@@ -29,7 +29,7 @@ def tested(folder: Path) -> list[str]:
 
 def test_every_row_has_a_test() -> None:
     assert len(rows()) == len(set(rows())) > 0
-    assert sorted(tested(Path(__file__).parent)) == sorted(rows())
+    assert sorted(rows_of_tests(Path(__file__).parent)) == sorted(rows())
 
 
 # Tensors.
@@ -89,6 +89,7 @@ def test_lenient_calls() -> None:
     assert ad.prod(y + 1, (0, 1)).item() == 720
     assert ad.prod(y, keepdim=True).shape == (1, 1)
     assert ad.max(y, None).item() == 5
+    assert ad.sort(x, 0, True, stable=True).values.tolist() == [5, 4, 3, 2, 1, 0]
     assert ad.logsumexp(ad.zeros(2, 2), ()).shape == ad.logsumexp(ad.zeros(2, 2), None).shape == ()
 
 

@@ -69,7 +69,8 @@ abs = elementwise(
 absolute = abs
 sign = elementwise(
     "sign",
-    np.sign,
+    lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(),
+    numpy=np.sign,
     vjp=lambda g, y, x: np.zeros(g.shape, g.dtype),
     domain=NONZERO,
     analytic=False,

@@ -9,7 +9,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 # Larger arrays are computed in pieces of so many numbers, whose intermediate results stay in the cache.
-BLOCK = 16384
+BLOCK = 32768
 
 
 def by_blocks(function: Callable[[Array], Array]) -> Callable[[Any], Any]:

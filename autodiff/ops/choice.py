@@ -8,15 +8,21 @@ from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Array, Tensor, wrap
 
 
-def choose(input: Tensor, index: Array, values: Array, axis: int, keepdim: bool) -> ValuesIndices:
-    """The entries of `input` at `index`, and that index; in both, and in `values`, which they are, `axis` is 1 long."""
-    if input.node is None or not input.ndim:
-        chosen = wrap(values) if input.node is None else input.clone()
+def choose(input: Tensor, index: Array, values: Array | None, axis: int, keepdim: bool) -> ValuesIndices:
+    """The entries of `input` at `index`, and that index; in both, and in `values`, which they are, `axis` is 1 long.
+
+    Without `values`, or where a gradient is to flow, they are read by the index.
+    """
+    if values is not None and input.node is None:
+        chosen = wrap(values)
+    elif not input.ndim:
+        chosen = input.clone()
     else:
         chosen = gather(input, wrap(index), axis=axis)
     if keepdim or not input.ndim:
         return ValuesIndices(chosen, wrap(index))
-    return ValuesIndices(chosen.squeeze(axis), wrap(index.squeeze(axis)))
+    index = index.squeeze(axis)
+    return ValuesIndices(chosen.reshape(index.shape), wrap(index))
 
 
 def axis_with_entries(name: str, x: Tensor, dim: int) -> int:

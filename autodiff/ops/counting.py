@@ -28,7 +28,7 @@ def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     >>> ad.count_nonzero(ad.tensor([[0, 3], [1, 2]]), dim=0)
     tensor([1, 2])
     """
-    other = input.array if input.array.dtype.kind == "b" else input.array != 0
+    other = input.array.astype(bool, copy=False)
     if dim is None:
         return wrap(np.asarray(np.count_nonzero(other)))
     return wrap(np.asarray(add_reduce(other, axes_of(input, dim), np.int64)))
@@ -140,7 +140,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 def _limits(name: str, low: Any, high: Any, margin: float, dtype: Any) -> tuple[Any, Any]:
     """The ends of the bins, apart by `margin` on both sides if they are equal."""
     first, last = dtype.type(low), dtype.type(high)
-    if not (np.isfinite(first) and np.isfinite(last)):
+    if not (math.isfinite(first) and math.isfinite(last)):
         raise OpError(f"{name}: expected a finite range, got {low} to {high}; give one, or remove inf and nan")
     if first > last:
         raise OpError(f"{name}: expected a range from the smaller to the larger number, got {low} to {high}")

@@ -67,6 +67,11 @@ def _pulled(slope: Any, own: Any, other: Any) -> Any:
     return np.sum(slope, axis=-1)[..., None] * own - matmul.rule(slope, other)
 
 
+def _pulled_fast(slope: Array, own: Array, other: Array) -> Any:
+    slope, own, other = _doubled(slope, own, other)
+    return slope.sum(-1, keepdims=True) * own - multiply(slope, other)
+
+
 _euclidean = operation(
     "cdist",
     _kernel,
@@ -75,8 +80,8 @@ _euclidean = operation(
         lambda g, y, a, b: _pulled(np.swapaxes(_slope(g, y), -1, -2), b, a),
     ),
     fast=(
-        lambda g, y, a, b: _pulled(*_doubled(_slope(g, y), a, b)),
-        lambda g, y, a, b: _pulled(*_doubled(np.swapaxes(_slope(g, y), -1, -2), b, a)),
+        lambda g, y, a, b: _pulled_fast(_slope(g, y), a, b),
+        lambda g, y, a, b: _pulled_fast(_slope(g, y).mT, b, a),
     ),
     saves=("y a b", "y a b"),
     domain=MODERATE,

@@ -123,16 +123,25 @@ def _evaluate(quotient: Quotient, x: Array) -> Array:
 
 def _exp_of_square(x: Array, factor: float) -> Array:
     """exp(factor x²). Half a place in x² would cost up to 700 places: here c² is exact, and the rest is small."""
-    c = np.rint(x * 16) * 0.0625
-    y: Array = np.exp(factor * c * c)
-    y *= np.exp(factor * (x - c) * (x + c))
+    c = np.rint(x * 16)
+    c *= 0.0625
+    y: Array = c * c
+    y *= factor
+    np.exp(y, out=y)
+    rest = x - c
+    c += x
+    rest *= c
+    rest *= factor
+    y *= np.exp(rest, out=rest)
     return y
 
 
 def _scaled(x: Array) -> Array:
     """e^x² erfc(x) for x from 0."""
-    t = 1 / (x + 1)
-    return t * _evaluate(ERFCX, t)
+    t = np.reciprocal(x + 1)
+    y = _evaluate(ERFCX, t)
+    y *= t
+    return y
 
 
 def _erf(x: Array) -> Array:
@@ -154,9 +163,12 @@ def _erf(x: Array) -> Array:
 def _erfc(x: Array, square: float = 1.0) -> Array:
     """erfc(scale x) with the square of the scale."""
     # Beyond 40 all of them are 0, and the infinite would give inf - inf.
-    size = np.abs(x).clip(0, 40)
-    y = _scaled(math.sqrt(square) * size) * _exp_of_square(size, -square)
-    return np.where(x < 0, 2 - y, y)
+    size = np.abs(x).clip(None, 40)
+    y = _scaled(size if square == 1 else math.sqrt(square) * size)
+    y *= _exp_of_square(size, -square)
+    # |y - 2| for negative x, else |y - 0|: np.where takes three times as long.
+    y -= np.signbit(x) * x.dtype.type(2)
+    return np.abs(y, out=y)
 
 
 def _erfcx(x: Array) -> Array:

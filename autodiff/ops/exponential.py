@@ -11,14 +11,11 @@ from autodiff.domain import POSITIVE, Domain, Interval, away_from
 from autodiff.ops.masking import LARGE, choose, keep, limit
 from autodiff.recorders import elementwise
 
-# Up to where the exponential is finite, by the bytes of a number.
-_EXPONENTS = {2: 11.0, 4: 88.0}
-
 
 def _stable_sigmoid(x: Any) -> Any:
     # By tanh nothing overflows either, but of -12 the float32 result is wrong in the fourth digit.
-    # Of eˣ, not of e⁻ˣ, so that -infinity gives 0 exactly.
-    y = np.asarray(np.minimum(x, _EXPONENTS.get(x.dtype.itemsize, 709.0)))
+    # Of eˣ, not of e⁻ˣ, so that -infinity gives 0 exactly; from 40 on, in float16 from 11, the result is 1.
+    y = np.asarray(np.minimum(x, 11.0 if x.dtype.itemsize == 2 else 40.0))
     np.exp(y, out=y)
     return y / (y + 1)
 

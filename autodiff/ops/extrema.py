@@ -16,7 +16,7 @@ from autodiff.ops.choice import axis_with_entries, choose, no_keepdim
 from autodiff.ops.reduction import Dim, axes_of, maximum_reduce, minimum_reduce, numpy_form, numpy_names, restore
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import operation
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Array, Tensor, wrap
 
 
 class MinMax(NamedTuple):
@@ -36,10 +36,19 @@ def _extreme_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     return shared(g, (x == restore(y, axis, keepdims)) | (x != x), axis, keepdims)
 
 
+def _extreme_on_arrays(g: Array, y: Array, x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Where each extreme stands once, and none is NaN, there are no shares to count."""
+    chosen = x == restore(y, axis, keepdims)
+    if np.count_nonzero(chosen) == y.size and (y == y).all():
+        return np.where(chosen, restore(g, axis, keepdims), 0.0)
+    return _extreme_rule(g, y, x, axis, keepdims)
+
+
 _amax = operation(
     "amax",
     lambda x, axis, keepdims: maximum_reduce(x, axis, None, None, keepdims),
     vjp=_extreme_rule,
+    fast=_extreme_on_arrays,
     saves="x y",
     analytic=False,
     doc="The largest over some axes; elements that tie share the gradient equally.",
@@ -48,6 +57,7 @@ _amin = operation(
     "amin",
     lambda x, axis, keepdims: minimum_reduce(x, axis, None, None, keepdims),
     vjp=_extreme_rule,
+    fast=_extreme_on_arrays,
     saves="x y",
     analytic=False,
     doc="The smallest over some axes; elements that tie share the gradient equally.",
@@ -120,7 +130,8 @@ def _extreme(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
     search, reduce = (x.array.argmax, maximum_reduce) if name == "max" else (x.array.argmin, minimum_reduce)
     along: Any = axis if x.ndim else None
     index = np.asarray(search(along, keepdims=True))
-    return choose(x, index, np.asarray(reduce(x.array, along, None, None, True)), axis, keepdim)
+    values = None if x.node is not None else np.asarray(reduce(x.array, along, None, None, True))
+    return choose(x, index, values, axis, keepdim)
 
 
 @numpy_names

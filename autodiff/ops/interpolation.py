@@ -78,6 +78,7 @@ def gradient(
     if dim is not None and not input.ndim:
         raise IndexError(f"gradient: expected dim=None for a tensor without dimensions, got {dim}")
     axes = _axes(input, dim)
+    spacing = 1 if spacing is None else spacing
     steps = list(spacing) if isinstance(spacing, list | tuple) else [spacing] * len(axes)
     if len(steps) != len(axes):
         raise OpError(f"gradient: expected a spacing for each of {len(axes)} dimensions, got {len(steps)}")

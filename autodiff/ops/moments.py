@@ -11,17 +11,20 @@ from autodiff.op import OpError, implements
 from autodiff.ops.conversion import floating
 from autodiff.ops.reduction import Dim, axes_of, count, mean, numpy_names, restore, total, wide
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor
 
 SPREAD = Interval(-3, 3)
 
 
+def _deviations(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.asarray(x - total(x, axis, True) / count(x, axis))
+
+
 def _var_kernel(x: Array, axis: tuple[int, ...], keepdims: bool, correction: float) -> Any:
     # In float32 for float16, since squares of 256 and more are beyond float16.
-    values = wide(x)
-    n = count(x, axis)
-    deviations = np.asarray(values - total(values, axis, True) / n)
-    out = total(np.multiply(deviations, deviations, out=deviations), axis, keepdims) / max(n - correction, 0)
+    deviations = _deviations(wide(x), axis)
+    squares = np.multiply(deviations, deviations, out=deviations)
+    out = total(squares, axis, keepdims) / max(count(x, axis) - correction, 0)
     return out.astype(x.dtype) if x.dtype.char == "e" else out
 
 
@@ -29,12 +32,23 @@ def _std_kernel(x: Array, axis: tuple[int, ...], keepdims: bool, correction: flo
     return np.sqrt(_var_kernel(wide(x), axis, keepdims, correction)).astype(x.dtype, copy=False)
 
 
+def _var_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool, correction: float) -> Any:
+    deviations = x - np.mean(x, axis=axis, keepdims=True)
+    return restore(g, axis, keepdims) * deviations * 2 / (count(x, axis) - correction)
+
+
+def _var_on_arrays(g: Array, y: Any, x: Array, axis: tuple[int, ...], keepdims: bool, correction: float) -> Array:
+    """The rule, with the division on as many numbers as `g` has."""
+    out = _deviations(wide(x), axis)
+    out *= restore(g, axis, keepdims) * 2 / (count(x, axis) - correction)
+    return out
+
+
 _var = operation(
     "var",
     _var_kernel,
-    vjp=lambda g, y, x, axis, keepdims, correction: (
-        restore(g, axis, keepdims) * (x - np.mean(x, axis=axis, keepdims=True)) * 2 / (count(x, axis) - correction)
-    ),
+    vjp=_var_rule,
+    fast=_var_on_arrays,
     saves="x",
     domain=SPREAD,
     analytic=False,
@@ -48,10 +62,20 @@ def _std_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool, cor
     return slope * ((x - np.mean(x, axis=axis, keepdims=True)) / (count(x, axis) - correction))
 
 
+def _std_on_arrays(g: Array, y: Array, x: Array, axis: tuple[int, ...], keepdims: bool, correction: float) -> Any:
+    """The rule where no deviation is 0, with the divisions on as many numbers as `g` has."""
+    if not y.all():
+        return _std_rule(g, y, x, axis, keepdims, correction)
+    out = _deviations(wide(x), axis)
+    out *= restore(g / y, axis, keepdims) / (count(x, axis) - correction)
+    return out
+
+
 _std = operation(
     "std",
     _std_kernel,
     vjp=_std_rule,
+    fast=_std_on_arrays,
     saves="x y",
     domain=SPREAD,
     analytic=False,
@@ -164,8 +188,8 @@ def cov(
     x = input if input.ndim == 2 else input.reshape(1, -1)
     weights = _weights(x.shape[1], fweights, aweights)
     if weights is None:
-        number: Any = x.shape[1]
-        centred = x - x.sum(1, keepdim=True) / wrap(np.asarray(number))
+        number: Any = float(x.shape[1])
+        centred = x - x.sum(1, keepdim=True) / number
         weighted, norm = centred, number - correction
     else:
         number = weights.sum()
@@ -175,8 +199,9 @@ def cov(
         weighted = centred * weights
         lost = (weights * aweights).sum() / number if aweights is not None else 1
         norm = number - correction * lost
-    norm = norm if isinstance(norm, Tensor) else wrap(np.asarray(float(norm), centred.dtype))
-    return (centred @ weighted.t() / norm.clamp(min=0)).squeeze()
+    norm = norm.clamp(min=0) if isinstance(norm, Tensor) else max(norm, 0.0)
+    out: Tensor = (centred @ weighted.t() / norm).squeeze()
+    return out
 
 
 def _weights(observations: int, fweights: Tensor | None, aweights: Tensor | None) -> Any:

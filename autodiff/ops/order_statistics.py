@@ -9,7 +9,8 @@ import numpy as np
 from autodiff.op import OpError
 from autodiff.ops.choice import axis_with_entries, choose, no_keepdim
 from autodiff.ops.extrema import shared
-from autodiff.ops.indexing import take_along_dim
+from autodiff.ops.interpolation import lerp
+from autodiff.ops.places import gather
 from autodiff.ops.reduction import ValuesIndices, add_reduce, numpy_names
 from autodiff.ops.selection import where
 from autodiff.ops.shape import positive_axis
@@ -166,18 +167,22 @@ def _quantile(name: str, x: Tensor, q: Any, dim: int | None, keepdim: bool, inte
     axis = 0 if dim is None else positive_axis(dim, x.ndim)
     rows = x.reshape(-1) if dim is None or not x.ndim else x.movedim(axis, -1)
     # Ranks are computed in the dtype of the input, as in PyTorch: in float32 0.3 * 10 is a little more than 3.
+    reach: Any = float(rows.shape[-1] - 1)
+    spoilt: Any = False
     unknown = np.isnan(rows.array)
-    missing = add_reduce(unknown, -1, np.int64, None, True)
-    reach: Any = rows.shape[-1] - 1
-    if missing.any():
-        reach = np.maximum(reach - missing, 0).astype(x.dtype) if name == "nanquantile" else reach
-    ranks = fractions.reshape(-1) * (wrap(reach) if isinstance(reach, np.ndarray) else reach)
-    at = np.broadcast_to(ranks.array, (*rows.shape[:-1], ranks.shape[-1]))
-    spoilt = missing > 0 if name == "quantile" else np.zeros((), bool)
-    if spoilt.any():
-        at = np.where(spoilt, np.asarray(reach, x.dtype), at)
+    if unknown.any():
+        missing = add_reduce(unknown, -1, np.int64, None, True)
+        if name == "quantile":
+            spoilt = missing > 0
+        else:
+            reach = wrap(np.maximum(reach - missing, 0.0).astype(x.dtype))
+    ranks = fractions.reshape(-1) * reach
+    at = ranks.array
+    if rows.ndim > 1 or spoilt is not False:
+        # A NaN, which is sorted to the end, is the quantile where there is one.
+        at = np.where(spoilt, at.dtype.type(rows.shape[-1] - 1), np.broadcast_to(at, (*rows.shape[:-1], at.shape[-1])))
     out = _between(rows, at, ranks, spoilt, interpolation)
-    out = out.movedim(-1, 0) if fractions.ndim else out.squeeze(-1)
+    out = out.movedim(-1, 0) if fractions.ndim else out.reshape(rows.shape[:-1])
     if not keepdim:
         return out
     kept = (1,) * x.ndim if dim is None else tuple(1 if i == axis else n for i, n in enumerate(x.shape))
@@ -205,31 +210,28 @@ def _fractions(name: str, x: Tensor, q: Any, interpolation: str) -> Tensor:
     return fractions
 
 
-def _between(rows: Tensor, at: Array, ranks: Tensor, spoilt: Array, interpolation: str) -> Tensor:
+def _between(rows: Tensor, at: Array, ranks: Tensor, spoilt: Any, interpolation: str) -> Tensor:
     """The sorted `rows` at the ranks `at`, interpolated; `ranks` carries the gradient of the fractions."""
-    rounded = {"higher": np.ceil, "nearest": np.rint}.get(interpolation, np.floor)
+    rounded: Any = {"higher": np.ceil, "nearest": np.rint}.get(interpolation, np.floor)
     low = rounded(at).astype(np.int64)
     if interpolation not in ("linear", "midpoint"):
         return _at_ranks(rows, low)
     count = low.shape[-1]
     both = _at_ranks(rows, np.concatenate([low, np.ceil(at).astype(np.int64)], -1))
-    below, above = both[..., :count], both[..., count:]
-    step = above - below
-    if interpolation == "midpoint":
-        return above - 0.5 * step
-    weight = ranks - wrap(low.astype(ranks.dtype))
-    if spoilt.any():
-        weight = where(wrap(spoilt), 0.0, weight)
-    # Each half from its nearer end, so that both ends are exact.
-    out: Tensor = where(weight < 0.5, below + weight * step, above - step * (1 - weight))
-    return out
+    weight: Any = 0.5
+    if interpolation == "linear":
+        weight = ranks - wrap(low.astype(at.dtype))
+        if spoilt is not False:
+            weight = where(wrap(spoilt), 0.0, weight)
+    return lerp(both[..., :count], both[..., count:], weight)
 
 
 def _at_ranks(rows: Tensor, at: Array) -> Tensor:
     """The entries of the sorted `rows` at ranks; of equal entries the first has the lowest rank."""
     if rows.requires_grad:
         order = np.argsort(rows.array, -1, kind="stable")
-        return take_along_dim(rows, wrap(np.take_along_axis(order, at, -1)), -1)
+        index = order[at] if at.ndim == 1 else np.take_along_axis(order, at, -1)
+        return gather(rows, wrap(index), axis=rows.ndim - 1)
     first = at[(0,) * (at.ndim - 1)]
     same = at.ndim == 1 or (at == first).all()
     ordered = np.partition(rows.array, first, -1) if same else np.sort(rows.array, -1)

@@ -18,7 +18,8 @@ from autodiff.tensor import Tensor
 
 square = elementwise(
     "square",
-    np.square,
+    lambda x: np.square(x) if x.dtype.kind != "b" else x.astype(np.int64),
+    numpy=np.square,
     vjp=lambda g, y, x: g * (2 * x),
     saves="x",
     doc="The square x².",
@@ -69,9 +70,20 @@ hypot = elementwise(
     doc="The length √(a² + b²), without overflow; its gradient at the origin is NaN.",
     example="ad.hypot(ad.tensor([3.0]), ad.tensor([4.0])) -> tensor([5.])",
 )
+
+
+def _power(a: Any, b: Any) -> Any:
+    if np.asarray(b).dtype.kind != "i" or not (negative := np.asarray(b) < 0).any() or np.asarray(a).dtype.kind == "f":
+        return np.power(a, b)
+    # NumPy refuses negative powers of integers; PyTorch has 1 of 1, ±1 of -1 and 0 of all else.
+    of_ones = np.where(a == 1, 1, np.where(a == -1, 1 - 2 * (b % 2), 0))
+    return np.where(negative, of_ones, np.power(a, np.maximum(b, 0))).astype(np.result_type(a, b))
+
+
 _pow = elementwise(
     "pow",
-    np.power,
+    _power,
+    numpy=np.power,
     vjp=(
         lambda g, y, a, b: g * np.where(b == 0, 0.0, b * np.power(np.where(b == 0, 1.0, a), b - 1)),
         lambda g, y, a, b: g * (y * np.log(np.where((a == 0) & (b >= 0), 1.0, a))),

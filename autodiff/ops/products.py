@@ -9,6 +9,7 @@ import numpy as np
 
 from autodiff.domain import Interval
 from autodiff.op import OpError, Recorder, describe, implements, not_a_tensor
+from autodiff.ops.axes import transpose
 from autodiff.ops.shape import broadcast_tensors, positive_axis
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor, wrap
@@ -231,7 +232,7 @@ def cross_along(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         raise OpError(f"cross: expected length 3 along dim {dim}, got {describe(input)} and {describe(other)}")
     if axis == input.ndim - 1:
         return _cross(input, other)
-    return _cross(input.movedim(axis, -1), other.movedim(axis, -1)).movedim(-1, axis)
+    return transpose(_cross(transpose(input, axis, -1), transpose(other, axis, -1)), axis, -1)
 
 
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:

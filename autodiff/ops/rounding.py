@@ -16,8 +16,8 @@ from autodiff.tensor import Tensor
 
 # On both sides of every step, but not on it.
 BETWEEN_STEPS = away_from(*range(-5, 6), *(i + 0.5 for i in range(-5, 5)), low=-5, high=5)
-# Quotients between 0 and 1, and of both signs between -1 and 0, where no whole number is near.
-PROPER_FRACTIONS = (Interval(0.1, 0.9), Interval(1.0, 5.0))
+# Quotients of both signs, up to 9.
+QUOTIENTS = (Interval(-9.0, 9.0), away_from(0.0, low=-5.0, high=5.0, margin=1.0))
 
 
 def _zero_gradient(name: str, kernel: Any, doc: str, example: str) -> Recorder:
@@ -133,7 +133,7 @@ remainder = elementwise(
     numpy=np.remainder,
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor(a / b)),
     saves=("", "a b"),
-    domain=PROPER_FRACTIONS,
+    domain=QUOTIENTS,
     analytic=False,
     doc="The remainder of a / b with the sign of b.",
     example="ad.remainder(ad.tensor([-3.0, 5.0]), 2) -> tensor([1., 1.])",
@@ -144,7 +144,7 @@ fmod = elementwise(
     numpy=np.fmod,
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b)),
     saves=("", "a b"),
-    domain=PROPER_FRACTIONS,
+    domain=QUOTIENTS,
     analytic=False,
     doc="The remainder of a / b with the sign of a.",
     example="ad.fmod(ad.tensor([-3.0, 5.0]), 2) -> tensor([-1.,  1.])",
@@ -154,7 +154,7 @@ floor_divide = elementwise(
     _divided(np.floor_divide, lambda a, b: np.floor(a / b)),
     numpy=np.floor_divide,
     vjp=(lambda g, y, a, b: np.zeros(g.shape, g.dtype), lambda g, y, a, b: np.zeros(g.shape, g.dtype)),
-    domain=PROPER_FRACTIONS,
+    domain=QUOTIENTS,
     analytic=False,
     doc="The quotient a / b rounded down; its gradient is 0.",
     example="ad.floor_divide(ad.tensor([-3, 5]), 2) -> tensor([-2,  2])",
@@ -175,7 +175,7 @@ trunc_divide = elementwise(
     "trunc_divide",
     _trunc_kernel,
     vjp=(lambda g, y, a, b: np.zeros(g.shape, g.dtype), lambda g, y, a, b: np.zeros(g.shape, g.dtype)),
-    domain=PROPER_FRACTIONS,
+    domain=QUOTIENTS,
     analytic=False,
     doc="The quotient a / b rounded towards zero; its gradient is 0.",
 )

@@ -9,33 +9,52 @@ import numpy as np
 from autodiff.domain import Interval
 from autodiff.op import Recorder
 from autodiff.ops.conversion import astype, floating
+from autodiff.ops.reduction import maximum_reduce, total
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import operation
-from autodiff.tensor import Tensor
+from autodiff.tensor import Array, Tensor
 
 LOGITS = Interval(-10, 10)
 
 
-def softmax_kernel(x: Any, axis: int) -> Any:
+def softmax_kernel(x: Array, axis: int) -> Array:
     if not x.size:
         return x.copy()
-    y = np.exp(x - x.max(axis=axis, keepdims=True))
-    y /= y.sum(axis=axis, keepdims=True)
+    y: Array = x - maximum_reduce(x, axis, None, None, True)
+    np.exp(y, out=y)
+    y /= total(y, (axis,), True)
     return y
 
 
-def log_softmax_kernel(x: Any, axis: int) -> Any:
+def _softmax_on_arrays(g: Array, y: Array, x: Any, axis: int) -> Array:
+    out: Array = g * y
+    np.subtract(g, total(out, (axis,), True), out=out)
+    out *= y
+    return out
+
+
+def _log_softmax_kernel(x: Array, axis: int) -> Any:
     if not x.size:
-        return x.copy()
-    y = x - x.max(axis=axis, keepdims=True)
-    y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
-    return y
+        return x.copy(), (x, 1.0)
+    y: Array = x - maximum_reduce(x, axis, None, None, True)
+    exponentials = np.exp(y)
+    sums = total(exponentials, (axis,), True)
+    y -= np.log(sums)
+    return y, (exponentials, sums)
+
+
+def _log_softmax_on_arrays(g: Array, y: Any, x: Any, memo: Any, axis: int) -> Array:
+    """The softmax from the exponentials of the kernel: computing them takes half of the time of both."""
+    exponentials, sums = memo
+    out: Array = exponentials * (total(g, (axis,), True) / sums)
+    return np.subtract(g, out, out=out)
 
 
 _softmax = operation(
     "softmax",
     softmax_kernel,
     vjp=lambda g, y, x, axis: y * (g - np.sum(g * y, axis=axis, keepdims=True)),
+    fast=_softmax_on_arrays,
     saves="y",
     domain=LOGITS,
     analytic=False,
@@ -43,8 +62,10 @@ _softmax = operation(
 )
 _log_softmax = operation(
     "log_softmax",
-    log_softmax_kernel,
+    _log_softmax_kernel,
     vjp=lambda g, y, x, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),
+    fast=_log_softmax_on_arrays,
+    memo=True,
     saves="y",
     domain=LOGITS,
     analytic=False,

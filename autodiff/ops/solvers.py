@@ -230,7 +230,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
         A = movedim(A, dims, range(A.ndim - len(dims), A.ndim))
     n = B.numel()
     unknown = A.shape[B.ndim :]
-    if A.shape[: B.ndim] != B.shape or math.prod(unknown) != n:
+    if math.prod(A.shape[: B.ndim]) != n or math.prod(unknown) != n:
         raise OpError(f"tensorsolve: expected A of shape (*B.shape, ...) with {n} entries each, got {describe(A)}"
                       f" and B {describe(B)}")  # fmt: skip
     return reshape(solve(reshape(A, (n, n)), reshape(B, (n,))), unknown)

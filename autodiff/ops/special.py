@@ -58,9 +58,12 @@ def _logit_kernel(x: Any, eps: float | None) -> Any:
 
 
 def _logit_slope(x: Any, eps: float | None) -> Any:
-    outside, beyond = ((x < 0) | (x > 1), math.nan) if eps is None else ((x < eps) | (x > 1 - eps), 0.0)
+    if eps is None:
+        product = x * (1 - x)
+        return np.where(product < 0, math.nan, 1 / product)
+    outside = (x < eps) | (x > 1 - eps)
     inside = np.where(outside, 0.5, x)
-    return np.where(outside, beyond, 1 / (inside * (1 - inside)))
+    return np.where(outside, 0.0, 1 / (inside * (1 - inside)))
 
 
 _logit = elementwise(

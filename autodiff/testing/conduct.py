@@ -9,19 +9,23 @@ from typing import Any
 import numpy as np
 
 from autodiff.backward import backward, grad
-from autodiff.tensor import wrap
+from autodiff.tensor import Tensor, wrap
 from autodiff.testing.broken import require
 from autodiff.testing.drawing import Array, Case
 from autodiff.testing.subject import Subject, leaves, live
 
 
+def _cotangent(y: Tensor) -> Tensor:
+    """Unequal numbers, none of them 1: a rule that forgets its `g` somewhere gives something else."""
+    return wrap(np.linspace(1.5, 2.5, y.numel(), dtype=y.dtype).reshape(y.shape))
+
+
 def _gradients(subject: Subject, case: Case, inputs: Sequence[Any], **options: Any) -> list[Any]:
-    """The output, and the gradients of the live inputs for a cotangent of ones; nothing if there is no derivative."""
+    """The output, and the gradients of the live inputs; nothing if there is no derivative."""
     y = subject.apply(inputs, case.params)
     if not y.requires_grad:
         return []
-    ones = wrap(np.ones(y.shape, y.dtype))
-    return [y, *grad(y, live(inputs), ones, materialize_grads=True, **options)]
+    return [y, *grad(y, live(inputs), _cotangent(y), materialize_grads=True, **options)]
 
 
 def _same(found: Sequence[Any], expected: Sequence[Any], what: str) -> None:
@@ -39,9 +43,9 @@ def no_mutation_no_aliasing(subject: Subject, case: Case, rng: np.random.Generat
     y = subject.apply(xs, case.params)
     if not y.requires_grad:
         return None
-    seed = wrap(np.ones(y.shape))
+    seed = _cotangent(y)
     backward(y, [seed])
-    require(bool((seed.array == 1).all()), "backward changed its seed")
+    np.testing.assert_array_equal(seed.array, _cotangent(y).array, err_msg="backward changed its seed")
     for x, old in zip(case.inputs, before, strict=True):
         np.testing.assert_array_equal(x, old, err_msg="an input was changed")
     accumulated = [x.grad if x.grad is not None else wrap(np.zeros(x.shape)) for x in live(xs)]
@@ -72,13 +76,13 @@ def repeated_partial_accumulated(subject: Subject, case: Case, rng: np.random.Ge
             xs = leaves(inputs)
             xs[j] = xs[i]
             y = subject.apply(xs, case.params)
-            (shared,) = grad(y, live(xs[i : i + 1]), wrap(np.ones(y.shape)), materialize_grads=True)
+            (shared,) = grad(y, live(xs[i : i + 1]), _cotangent(y), materialize_grads=True)
             total = apart[floats.index(i)].array + apart[floats.index(j)].array
             np.testing.assert_allclose(shared.array, total, rtol=1e-12, atol=1e-12, err_msg="the same tensor twice")
     xs = leaves(case.inputs)
     for _ in range(2):
         y = subject.apply(xs, case.params)
-        backward(y, [wrap(np.ones(y.shape))])
+        backward(y, [_cotangent(y)])
     twice = [wrap(2 * g.array) for g in full]
     accumulated = [x.grad if x.grad is not None else wrap(np.zeros(x.shape)) for x in live(xs)]
     _same(accumulated, twice, "two passes do not add up")

@@ -6,6 +6,7 @@ A strategy here is a function ``(draw, op) -> Case``. An elementwise op needs no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import hypothesis.extra.numpy as hnp
@@ -62,8 +63,35 @@ def inputs_from(draw: Draw, domains: Sequence[Domain], all_shapes: Sequence[Shap
     return [values(rng, near, shape, domain) for shape, domain in zip(all_shapes, domains, strict=True)]
 
 
+def one_of(draw: Draw, options: Sequence[Any]) -> Any:
+    """One of `options`, as many times as each other.
+
+    Five of six of Hypothesis' examples are the one before with one draw copied over another. What an op has branches
+    for is so better drawn at once, as one of all combinations, than in several small draws.
+    """
+    return options[draw(st.integers(0, 2**32 - 1)) % len(options)]
+
+
+def places(draw: Draw, shape: Shape) -> Array:
+    """A mask of some places, or of none."""
+    share = one_of(draw, [0, 0.2, 0.5])
+    return np.asarray(np.random.default_rng(draw(st.integers(0, 2**32 - 1))).random(shape) < share)
+
+
+def subsets(ndim: int) -> list[tuple[int, ...]]:
+    """The axes that an op may reduce: one or several of them, none of a number."""
+    return [axis for count in range(1, ndim + 1) for axis in combinations(range(ndim), count)] or [()]
+
+
 def axes(draw: Draw, ndim: int) -> tuple[int, ...]:
-    return tuple(sorted(draw(st.sets(st.integers(0, ndim - 1), min_size=1)))) if ndim else ()
+    chosen: tuple[int, ...] = one_of(draw, subsets(ndim))
+    return chosen
+
+
+def reduced(draw: Draw, shape: Shape) -> dict[str, Any]:
+    """Axes to reduce, and whether they are kept."""
+    axis, keepdims = one_of(draw, list(product(subsets(len(shape)), (False, True))))
+    return {"axis": axis, "keepdims": keepdims}
 
 
 def one_input(params: Callable[[Draw, Shape], dict[str, Any]], min_dims: int = 0, min_side: int = 1) -> Strategy:
@@ -77,7 +105,7 @@ def one_input(params: Callable[[Draw, Shape], dict[str, Any]], min_dims: int = 0
 
 
 def reduction(**extra: Any) -> Strategy:
-    return one_input(lambda draw, shape: {"axis": axes(draw, len(shape)), "keepdims": draw(st.booleans()), **extra})
+    return one_input(lambda draw, shape: {**reduced(draw, shape), **extra})
 
 
 def one_axis(draw: Draw, shape: Shape) -> dict[str, Any]:

@@ -49,13 +49,17 @@ def mutants(rule: FunctionType, inputs: Sequence[str]) -> Iterator[Mutant]:
 
 
 def _described(definition: Definition) -> set[ast.AST]:
-    """Where `g` stands for its shape or dtype alone, which other numbers in it do not change."""
-    return {
+    """What only describes: annotations, and `g` where it stands for its shape or dtype, as all changes of it do."""
+    annotations = [argument.annotation for argument in definition.args.args if argument.annotation]
+    if isinstance(definition, ast.FunctionDef) and definition.returns:
+        annotations.append(definition.returns)
+    names = {
         node.value
         for node in ast.walk(definition)
         if isinstance(node, ast.Attribute) and node.attr in ("shape", "dtype", "ndim")
         and isinstance(node.value, ast.Name) and node.value.id == "g"
     }  # fmt: skip
+    return names.union(*map(ast.walk, annotations))
 
 
 def _changes(node: ast.AST, inputs: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
@@ -72,8 +76,12 @@ def _changes(node: ast.AST, inputs: Sequence[str]) -> Iterator[tuple[str, ast.ex
         yield from _wrong_name(node, inputs)
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         yield "constant changed", ast.Constant(node.value + 1)
-    elif isinstance(node, ast.Lambda):
-        return
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield "negation dropped", node.operand
+    elif isinstance(node, ast.BoolOp):
+        yield "and for or", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+    elif isinstance(node, ast.IfExp):
+        yield "branches exchanged", ast.IfExp(node.test, node.orelse, node.body)
 
 
 def _wrong_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
@@ -90,6 +98,11 @@ def _wrong_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(node.op, ast.Sub):
         yield "sign turned", ast.BinOp(node.left, ast.Add(), node.right)
         yield "term dropped", node.left
+    elif isinstance(node.op, ast.BitAnd | ast.BitOr):
+        other = ast.BitOr() if isinstance(node.op, ast.BitAnd) else ast.BitAnd()
+        yield "and for or", ast.BinOp(node.left, other, node.right)
+    elif isinstance(node.op, ast.Pow):
+        yield "power dropped", node.left
 
 
 def _wrong_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:

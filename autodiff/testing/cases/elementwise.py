@@ -6,6 +6,7 @@ from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from autodiff.op import Op
@@ -29,6 +30,13 @@ def _with_exponents(draw: Draw, op: Op) -> Case:
     shape, wider = draw(broadcasting_shapes(2))
     exponent = draw(hnp.arrays(np.int64, wider, elements=st.integers(-4, 4)))
     return Case(inputs_for(draw, op, [shape]), {"exponent": exponent})
+
+
+def _quotient(draw: Draw, op: Op) -> Case:
+    """No quotient near a whole number, where the steps are."""
+    a, b = broadcasting(draw, op).inputs
+    assume(np.all(np.abs(a / b - np.rint(a / b)) > 1e-3))
+    return Case([a, b], {})
 
 
 def _mask(draw: Draw) -> Any:
@@ -58,6 +66,7 @@ CASES: dict[str, Strategy] = {
     "round": with_params(decimals=0),
     "nan_to_num": with_params(nan=0.0, posinf=None, neginf=None),
     "ldexp": _with_exponents,
+    **dict.fromkeys(("remainder", "fmod", "floor_divide", "trunc_divide"), _quotient),
     "masked_select": _take_places,
     "put_places": _put_places,
 }

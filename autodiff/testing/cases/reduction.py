@@ -7,7 +7,21 @@ import numpy as np
 from hypothesis import strategies as st
 
 from autodiff.op import Op
-from autodiff.testing.drawing import Case, Draw, Strategy, axes, inputs_for, one_axis, one_input, reduction, with_params
+from autodiff.testing.drawing import (
+    Case,
+    Draw,
+    Shape,
+    Strategy,
+    axes,
+    inputs_for,
+    one_axis,
+    one_input,
+    one_of,
+    places,
+    reduced,
+    reduction,
+    with_params,
+)
 
 
 def _spread(draw: Draw, op: Op) -> Case:
@@ -24,18 +38,17 @@ def _planted(value: float) -> Strategy:
 
     def build(draw: Draw, op: Op) -> Case:
         (x,), params = reduction()(draw, op)
-        places = draw(hnp.arrays(bool, x.shape)) if draw(st.booleans()) else np.zeros(x.shape, bool)
-        return Case([np.where(places, value, x)], params)
+        return Case([np.where(places(draw, x.shape), value, x)], params)
 
     return build
 
 
 def _factors(draw: Draw, op: Op) -> Case:
     """Up to nine factors, of which none, one or several are 0."""
-    shape = draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=9))
+    m, n = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    shape: Shape = one_of(draw, [(), (m,), (m, n), (m, n)])
     (x,) = inputs_for(draw, op, [shape])
-    zeros = draw(hnp.arrays(bool, shape)) if draw(st.booleans()) else np.zeros(shape, bool)
-    return Case([np.where(zeros, 0.0, x)], {"axis": axes(draw, len(shape)), "keepdims": draw(st.booleans())})
+    return Case([np.where(places(draw, shape), 0.0, x)], reduced(draw, shape))
 
 
 CASES: dict[str, Strategy] = {

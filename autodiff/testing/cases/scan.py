@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
-import hypothesis.extra.numpy as hnp
 import numpy as np
 from hypothesis import strategies as st
 
 from autodiff.op import Op
-from autodiff.testing.drawing import Case, Draw, Shape, Strategy, inputs_for, one_axis, one_input
+from autodiff.testing.drawing import Case, Draw, Shape, Strategy, inputs_for, one_axis, one_input, one_of, places
 
 
 def _with_zeros(draw: Draw, op: Op) -> Case:
     """Products of which none, one or several factors along the axis are 0."""
     (x,), params = one_input(one_axis, min_dims=1)(draw, op)
-    zeros = draw(hnp.arrays(bool, x.shape)) if draw(st.booleans()) else np.zeros(x.shape, bool)
-    return Case([np.where(zeros, 0.0, x)], params)
+    return Case([np.where(places(draw, x.shape), 0.0, x)], params)
 
 
 def _steps(draw: Draw, op: Op) -> Case:
-    """Up to nine steps, which are taken in pairs, pairs of pairs, and so on."""
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=2, max_side=9))
-    return Case(inputs_for(draw, op, [shape, shape]), one_axis(draw, shape))
+    """A few steps, which are taken one by one, or many, which are taken in pairs, pairs of pairs, and so on."""
+    count, others, axis = one_of(draw, list(product([1, 2, 3, 5, 8, 17, 20, 35], [(), (2,), (1, 2)], [0, -1])))
+    shape = (count, *others) if axis == 0 else (*others, count)
+    return Case(inputs_for(draw, op, [shape, shape]), {"axis": axis % len(shape)})
 
 
 def _by_one(draw: Draw, shape: Shape) -> dict[str, Any]:

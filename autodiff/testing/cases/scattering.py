@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from autodiff.op import Op
-from autodiff.testing.drawing import Array, Case, Draw, Shape, Strategy, inputs_for, shapes
+from autodiff.testing.drawing import Array, Case, Draw, Shape, Strategy, inputs_for, one_of, places, shapes
 
 
 def _whole(draw: Draw) -> tuple[Shape, int]:
@@ -57,10 +57,10 @@ def _scatter_reduce(draw: Draw, op: Op) -> Case:
     shape, axis = _whole(draw)
     index = _element_index(draw, shape, axis)
     x, source = inputs_for(draw, op, [shape, index.shape])
-    reduce = draw(st.sampled_from(["prod", "amax", "amin"]))
+    reduce = one_of(draw, ["prod", "amax", "amin"])
     if reduce == "prod":
         # A product has a derivative where factors are 0, one or several.
-        x, source = (np.where(draw(hnp.arrays(bool, part.shape)), 0.0, part) for part in (x, source))
+        x, source = (np.where(places(draw, part.shape), 0.0, part) for part in (x, source))
     return Case([x, index, source], {"axis": axis, "reduce": reduce})
 
 
