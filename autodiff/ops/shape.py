@@ -76,6 +76,8 @@ def sizes(args: tuple[Any, ...], named: Any = None) -> tuple[Any, ...]:
 def positive_axis(dim: int, ndim: int) -> int:
     """`dim` counted from the front; IndexError if there is no such axis."""
     reach = max(ndim, 1)
+    if not isinstance(dim, int | np.integer):
+        raise TypeError(f"expected an int as dim, got {dim!r}")
     if not -reach <= dim < reach:
         raise IndexError(f"dimension out of range: expected {-reach} to {reach - 1} for a {ndim}-d tensor, got {dim}")
     return dim % reach
