@@ -134,8 +134,7 @@ def var_mean(
     >>> ad.var_mean(ad.tensor([1.0, 2.0, 3.0]))
     (tensor(1.), tensor(2.))
     """
-    spread = _spread(_var, input, dim, unbiased, keepdim, correction)
-    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _spread(_var, input, dim, unbiased, keepdim, correction), _mean(input, dim, keepdim)
 
 
 @numpy_names
@@ -153,8 +152,12 @@ def std_mean(
     >>> ad.std_mean(ad.tensor([1.0, 2.0, 3.0]))
     (tensor(1.), tensor(2.))
     """
-    spread = _spread(_std, input, dim, unbiased, keepdim, correction)
-    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _spread(_std, input, dim, unbiased, keepdim, correction), _mean(input, dim, keepdim)
+
+
+def _mean(x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    # A bool as dim is `unbiased`, as in `_spread`.
+    return mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def _spread(op: Any, x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: float | None) -> Tensor:

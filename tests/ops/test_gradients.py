@@ -32,4 +32,4 @@ def test_derivatives(name: str) -> None:
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_conduct(name: str) -> None:
-    examine(subject_of_op(OPS[name]), list(CONDUCT), EXAMPLES // 4)
+    examine(subject_of_op(OPS[name]), list(CONDUCT), EXAMPLES)
