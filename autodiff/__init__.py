@@ -9,7 +9,7 @@ tensor([2., 4.])
 
 from typing import TYPE_CHECKING
 
-from autodiff import linalg, methods, special
+from autodiff import autograd, linalg, methods, special
 from autodiff.backward import backward, grad
 from autodiff.creation import (
     as_tensor,
@@ -49,6 +49,7 @@ from autodiff.dtypes import float64 as double
 from autodiff.dtypes import int32 as int
 from autodiff.dtypes import int64 as long
 from autodiff.formatting import set_printoptions
+from autodiff.function import Function
 from autodiff.grad_mode import (
     enable_grad,
     inference_mode,
@@ -244,6 +245,7 @@ from autodiff.ops.trigonometric import (
 )
 from autodiff.ops.windows import as_strided
 from autodiff.outside import no_attribute
+from autodiff.own_ops import elementwise, multilinear, operation
 from autodiff.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from autodiff.ranges import arange, eye, linspace, logspace, tril_indices, triu_indices
 from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_like, randperm
@@ -269,6 +271,7 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
+    "Function",
     "Generator",
     "GradcheckError",
     "Tensor",
@@ -313,6 +316,7 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autograd",
     "backward",
     "baddbmm",
     "bernoulli",
@@ -380,6 +384,7 @@ __all__ = [
     "dsplit",
     "dstack",
     "einsum",
+    "elementwise",
     "empty",
     "empty_like",
     "enable_grad",
@@ -511,6 +516,7 @@ __all__ = [
     "movedim",
     "msort",
     "mul",
+    "multilinear",
     "multiply",
     "mv",
     "mvlgamma",
@@ -530,6 +536,7 @@ __all__ = [
     "numel",
     "ones",
     "ones_like",
+    "operation",
     "outer",
     "permute",
     "pinverse",

@@ -81,7 +81,8 @@ def backpropagate(
                 return arrived
         if targets is not None and inner is not None:
             if node in targets:
-                arrived[node] = g
+                # As in PyTorch: of a tensor that the pass also goes through, the gradient before its hooks.
+                arrived[node] = g if node in inner else hooked(node, g, recorded)
             if node not in inner:
                 node = None
                 continue
@@ -91,6 +92,8 @@ def backpropagate(
         y = node.y
         inputs = op.unrolled
         if not plain or not inputs or y is FREED:
+            if op.hooks is not None:
+                g = op.hooks.run(g, recorded)
             _pull(node, g, wanted, recorded, deliver)
             if op.reads and not keep:
                 node.free()
@@ -186,7 +189,16 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
             if parent is not None and need and gx is not None:
                 deliver(parent, gx)
     except Exception as error:
+        if op.function is not None:
+            # A user's own backward: its error is the user's.
+            raise
         raise _rule_failed(node, error) from error
+
+
+def hooked(node: Node, g: Any, recorded: bool) -> Any:
+    """`g` after the hooks of a tensor with `node`."""
+    hooks = node.hooks if isinstance(node, Leaf) else node.op.hooks
+    return g if hooks is None else hooks.run(g, recorded)
 
 
 def _rule_failed(node: Node, error: Exception) -> RuntimeError:
@@ -321,6 +333,8 @@ def grad(
     for i, (x, node) in enumerate(zip(xs, nodes, strict=True)):
         g = arrived.get(node)
         if g is not None:
+            if isinstance(node, Leaf):
+                g = hooked(node, g, create_graph)
             found.append(g if isinstance(g, Tensor) else wrap(np.array(g)))
         elif materialize_grads:
             found.append(wrap(np.zeros(x.shape, x.dtype)))
@@ -364,7 +378,12 @@ def backward(
         tensor = node.tensor() if isinstance(node, Leaf) else _of(node, tensors)
         # The user may have switched requires_grad off, or the tensor may be gone.
         if tensor is not None and tensor.node is node:
-            _accumulate(tensor, g)
+            if isinstance(node, Leaf) and node.hooks is not None:
+                g = node.hooks.run(g, create_graph)
+                _accumulate(tensor, g)
+                node.hooks.accumulated(tensor)
+            else:
+                _accumulate(tensor, g)
 
 
 def _of(node: Node, tensors: Sequence[Tensor]) -> Tensor:
@@ -372,17 +391,17 @@ def _of(node: Node, tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _accumulate(tensor: Tensor, g: Any) -> None:
-    """Add `g` into ``tensor.grad``, which afterwards shares memory with nothing else."""
+    """Add `g` into ``tensor._grad``, which afterwards shares memory with nothing else."""
     if isinstance(g, Tensor):
-        tensor.grad = clone(g) if tensor.grad is None else tensor.grad + g
-    elif tensor.grad is None:
+        tensor._grad = clone(g) if tensor._grad is None else tensor._grad + g
+    elif tensor._grad is None:
         # Three references are this frame's, the caller's and getrefcount's own: nobody else can see the array.
         fresh = type(g) is _ndarray and g.base is None and getrefcount(g) <= 3 and g.flags.c_contiguous
-        tensor.grad = wrap(g if fresh else np.array(g, order="C"))
-    elif tensor.grad.node is not None:
-        tensor.grad = wrap(tensor.grad.array + g)
+        tensor._grad = wrap(g if fresh else np.array(g, order="C"))
+    elif tensor._grad.node is not None:
+        tensor._grad = wrap(tensor._grad.array + g)
     else:
-        array: Array = tensor.grad.array
+        array: Array = tensor._grad.array
         np.add(array, g, out=array)
         writes.record_write(array)
 

@@ -18,9 +18,20 @@ class ThreadState(threading.local):
     in_rule = False
 
 
+class Inference:
+    """What marks a tensor made inside `inference_mode`."""
+
+    def __repr__(self) -> str:
+        return "<made inside inference_mode>"
+
+
+INFERENCE = Inference()
 state = ThreadState()
-# How many threads have recording switched off. While it is 0, an op does not read the thread-local at all.
+# How many threads have recording switched off; one more once there may be tensors made inside inference_mode. While
+# it is 0, an op does not read the thread-local at all.
 disabled = 0
+# Whether inference_mode was ever entered.
+inferring = False
 _lock = threading.Lock()
 
 
@@ -40,7 +51,15 @@ def is_inference_mode_enabled() -> bool:
     return state.inference
 
 
-def _switch(enabled: bool) -> None:
+def _watch_inference() -> None:
+    global disabled, inferring
+    with _lock:
+        disabled += not inferring
+        inferring = True
+
+
+def switch(enabled: bool) -> None:
+    """Switch recording on or off in this thread."""
     global disabled
     if enabled != state.enabled:
         with _lock:
@@ -63,12 +82,12 @@ class _Scope:
 
     def __enter__(self) -> None:
         self._before.append((state.enabled, state.inference))
-        _switch(self.enabled)
+        switch(self.enabled)
         state.inference = self.inference
 
     def __exit__(self, *exception: object) -> None:
         enabled, state.inference = self._before.pop()
-        _switch(enabled)
+        switch(enabled)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if isgeneratorfunction(function):
@@ -120,11 +139,16 @@ class enable_grad(_Scope):
 
 
 class inference_mode(_Scope):
-    """As `no_grad`, for evaluation; with `mode` False it records again."""
+    """As `no_grad`, for evaluation: what is made inside can never take part in a backward pass, an error says so.
+
+    With `mode` False it records again.
+    """
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
         self.enabled, self.inference = not mode, mode
+        if mode:
+            _watch_inference()
 
 
 class set_grad_enabled(_Scope):

@@ -102,13 +102,14 @@ class Node:
 class Leaf(Node):
     """The node of a tensor that the user made and that requires grad."""
 
-    __slots__ = ("tensor",)
+    __slots__ = ("hooks", "tensor")
 
     tensor: ref[Any]
+    hooks: Any
 
     def __init__(self, tensor: Any) -> None:
         self.tensor = ref(tensor)
-        self.op = self.y = self.params = None
+        self.op = self.y = self.params = self.hooks = None
         self.shape, self.dtype = tensor.array.shape, tensor.array.dtype
         self.time = tick()
 

@@ -1,239 +1,240 @@
-"""Writing into a tensor's own memory: ``add_``, ``copy_``, ``x[i] = ...``, ``x += ...``.
+"""Writing into a tensor's own memory, and what becomes of the history.
 
-Nothing that carries a history can be written to here: a leaf that requires grad, outside `no_grad`, and a computed
-tensor are refused. Every write is stamped, so that a graph which saved the old values says so in its backward pass.
+The order is what makes it right: what a rule will read of the old values is copied, then the memory is written, then
+the write is stamped, then the tensor and all views of its memory get their new nodes. A backward pass that finds a
+saved array written to after its node says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from autodiff import dtypes, grad_mode, random
-from autodiff.op import OpError, describe
-from autodiff.ops import places, scattering
-from autodiff.ops.indexing import integers_first, plain_index
-from autodiff.tensor import Array, Tensor
-from autodiff.writes import record_write
+from autodiff import dtypes
+from autodiff.grad_mode import INFERENCE, state
+from autodiff.graph import Leaf, Node, tick
+from autodiff.op import Op, OpError, describe
+from autodiff.ops.regions import put_region
+from autodiff.tensor import Array, Tensor, View, wrap
+from autodiff.views import Step, derived, register, replay, shared_places, views_of
+from autodiff.writes import owner, record_write
+
+_LEAF = (
+    "{name}: {what} leaf tensor that requires grad is being written to in place, and its history would be lost; "
+    "update parameters inside `with ad.no_grad():`, or compute a new tensor"
+)
 
 
-def _refuse_history(x: Tensor, name: str, *others: Any) -> None:
-    if not grad_mode.state.enabled:
-        return
-    if x.node is not None and x.is_leaf:
+def records(x: Tensor, name: str, others: Sequence[Any]) -> bool:
+    """Whether a write of `others` into `x` will be part of the graph; RuntimeError if it must not be made."""
+    known = x.alias
+    if known is INFERENCE and not state.inference:
         raise RuntimeError(
-            f"{name}: a leaf tensor that requires grad is being written to, and its history would be lost; "
-            f"update parameters inside `with ad.no_grad():`"
+            f"{name}: a tensor made inside inference_mode cannot be written to outside of it; clone() it"
         )
-    if x.node is not None or any(isinstance(other, Tensor) and other.node is not None for other in others):
+    if not state.enabled:
+        return False
+    viewed = type(known) is View and known.root.node is not None
+    if x.node is None and not viewed and not any(isinstance(other, Tensor) and other.node for other in others):
+        return False
+    if type(known) is View:
+        if known.origin is not None:
+            raise RuntimeError(f"{name}: {_forbidden(known.origin)}")
+        if isinstance(known.root.node, Leaf):
+            raise RuntimeError(_LEAF.format(name=name, what="a view of a"))
+    if isinstance(x.node, Leaf):
+        raise RuntimeError(_LEAF.format(name=name, what="a"))
+    return True
+
+
+def _forbidden(origin: str) -> str:
+    advice = "clone() it first" if origin.startswith("by") else "make the view and write to it in the same mode"
+    return (
+        f"a view made {origin} must not be written to, or see its base written to, where gradients are recorded; "
+        f"{advice}"
+    )
+
+
+def writable(x: Tensor, name: str, others: Sequence[Any] = ()) -> None:
+    """RuntimeError if elements of `x` share a place in memory, or `others` share some of its memory, but not all."""
+    array = x.array
+    if not array.flags.writeable or shared_places(array):
         raise RuntimeError(
-            f"{name}: writing in place where gradients are recorded is not supported; compute a new tensor instead "
-            f"(x = x + y, not x += y), or write inside `with ad.no_grad():`"
+            f"{name}: elements of this tensor of shape {array.shape} share places in memory, or the memory is "
+            f"read-only, as after expand(); write to a clone()"
         )
+    for other in others:
+        if isinstance(other, Tensor) and other.array is not array and _overlaps(array, other.array):
+            raise RuntimeError(
+                f"{name}: the tensor that is written to and one that is read, {describe(other)}, share some of their "
+                f"memory; clone() the latter"
+            )
 
 
-def _operand(value: Any) -> Any:
-    return value.array if isinstance(value, Tensor) else value
+def _dense(x: Array) -> bool:
+    return bool(x.flags.c_contiguous or x.transpose(np.argsort(x.strides, kind="stable")[::-1]).flags.c_contiguous)
 
 
-def _write(x: Tensor, name: str, compute: Callable[[Any], Any], *others: Any) -> Tensor:
-    """Let `compute` fill the array of `x`."""
-    _refuse_history(x, name, *others)
-    result = dtypes.result_dtype(x.array, *(_operand(other) for other in others))
-    if not dtypes.can_cast(result, x.array.dtype):
-        raise OpError(f"{name}: a result of dtype {result} cannot be written into a tensor of dtype {x.array.dtype}")
-    try:
-        compute(x.array)
-    except ValueError as error:
-        came = ", ".join(describe(value) for value in (x, *others))
-        raise OpError(f"{name}: {error} (got {came}); the result must have the shape of what is written to") from error
-    record_write(x.array)
+def _overlaps(a: Array, b: Array) -> bool:
+    """Whether two arrays without gaps share some of their memory, but do not lie alike in it, as PyTorch tests it."""
+    if owner(a) is not owner(b) or not (a.size and b.size and _dense(a) and _dense(b)):
+        return False
+    (a0, a1), (b0, b1) = np.lib.array_utils.byte_bounds(a), np.lib.array_utils.byte_bounds(b)
+    if (a0, a1) == (b0, b1):
+        return a.strides != b.strides
+    return bool(a0 < b1 and b0 < a1)
+
+
+def rebase(x: Tensor, node: Node | None, steps: tuple[Step, ...] | None = None) -> None:
+    """Give `x`, and all that shares its memory, the history of a write: of values with `node`, at `steps` of `x`.
+
+    Without steps, `node` computed all of `x` from what was there before. Call it after the memory was written to.
+    """
+    root, known = x, x.alias
+    # What the write kept of the root has the gradient of the root before.
+    before = x.node if steps is not None else None
+    at = steps or ()
+    if type(known) is View:
+        root, at = known.root, (*known.steps, *at)
+        before = root.node
+    array = root.array
+    if steps is not None or at or node is None or node.shape != array.shape or node.dtype is not array.dtype:
+        node = derived(put_region.op, before, node, array.shape, {"steps": at}, array.dtype)
+    root.node = node
+    for view in views_of(root):
+        if not isinstance(view.node, Leaf):
+            origin = view.alias.origin
+            view.node = replay(node, view.alias.steps) if origin is None else _forbidden_node(node, view)
+
+
+def _forbidden_node(root: Node, view: Tensor) -> Node:
+    """What tells whoever differentiates through `view` that its base must not have been written to."""
+    message = _forbidden(view.alias.origin)
+
+    def rule(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(message)
+
+    op = copy(put_region.op)
+    op.rules = op.array_rules = (rule, rule)
+    return derived(op, root, None, view.array.shape, None, view.array.dtype)
+
+
+def assign(x: Tensor, name: str, value: Any, steps: tuple[Step, ...], write: Callable[[], None]) -> Tensor:
+    """Let `write` put `value` at `steps` of `x`, and make that part of the graph where gradients are recorded."""
+    recorded = records(x, name, (value,))
+    writable(x, name)
+    write()
+    record_write(x.array, by=name)
+    if recorded:
+        rebase(x, value.node if isinstance(value, Tensor) else None, steps)
     return x
 
 
-def add_(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-    """Add alpha * other to `x` in place."""
-    scaled = _operand(other) if alpha == 1 else _operand(other) * alpha
-    return _write(x, "add_", lambda out: np.add(out, scaled, out=out, casting="unsafe"), other)
+def in_place(function: Callable[..., Tensor], name: str, ufunc: np.ufunc | None = None) -> Callable[..., Tensor]:
+    """The form of `function` that writes its result into its first argument, and returns that.
 
+    `ufunc` does the same on plain arrays without a temporary one.
+    """
+    op: Op | None = getattr(function, "op", None)
+    if ufunc is None and op is not None and isinstance(op.kernel, np.ufunc):
+        ufunc = op.kernel
 
-def sub_(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
-    """Subtract alpha * other from `x` in place."""
-    scaled = _operand(other) if alpha == 1 else _operand(other) * alpha
-    return _write(x, "sub_", lambda out: np.subtract(out, scaled, out=out, casting="unsafe"), other)
-
-
-def mul_(x: Tensor, other: Any) -> Tensor:
-    """Multiply `x` by `other` in place."""
-    return _write(x, "mul_", lambda out: np.multiply(out, _operand(other), out=out, casting="unsafe"), other)
-
-
-def div_(x: Tensor, other: Any) -> Tensor:
-    """Divide `x`, of floating-point dtype, by `other` in place."""
-    if x.array.dtype.kind != "f":
-        raise OpError(f"div_: a quotient cannot be written into a tensor of dtype {x.dtype}; use x = x / other")
-    return _write(x, "div_", lambda out: np.true_divide(out, _operand(other), out=out, casting="same_kind"), other)
-
-
-def copy_(x: Tensor, source: Any, non_blocking: bool = False) -> Tensor:
-    """Write the values of `source`, which broadcasts and is converted, into `x`."""
-    _refuse_history(x, "copy_", source)
-    try:
-        np.copyto(x.array, _operand(source), casting="unsafe")
-    except ValueError as error:
-        raise OpError(f"copy_: expected values that broadcast to {x.shape}, got {describe(source)}") from error
-    record_write(x.array)
-    return x
-
-
-def fill_(x: Tensor, value: Any) -> Tensor:
-    """Write one value everywhere."""
-    return copy_(x, value)
-
-
-def zero_(x: Tensor) -> Tensor:
-    """Write 0 everywhere."""
-    return copy_(x, 0)
-
-
-def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write numbers drawn uniformly from [a, b)."""
-    return copy_(x, (generator or random.default_generator).uniform(x.shape, x.dtype, a, b))
-
-
-def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write numbers drawn from the normal distribution."""
-    return copy_(x, (generator or random.default_generator).normal(x.shape, x.dtype, mean, std))
-
-
-def bernoulli_(x: Tensor, p: float = 0.5, *, generator: random.Generator | None = None) -> Tensor:
-    """Write ones with probability `p`, else zeros."""
-    return copy_(x, (generator or random.default_generator).bernoulli(x.shape, p))
-
-
-def setitem(x: Tensor, index: Any, value: Any) -> None:
-    """``x[index] = value``."""
-    _refuse_history(x, "x[...] = ...", value)
-    first, rest = integers_first(plain_index(index))
-    numbers = _operand(value)
-    try:
-        target = x.array if first is None else x.array[first]
-        if isinstance(numbers, np.ndarray):
-            # PyTorch lets the value have leading axes of length 1 that the place lacks.
-            ndim = target[rest].ndim
-            while numbers.ndim > ndim and numbers.shape[0] == 1:
-                numbers = numbers[0]
-        target[rest] = numbers
-    except IndexError as error:
-        raise IndexError(f"x[...] = ...: {error} (x has shape {x.shape})") from error
-    except ValueError as error:
-        raise OpError(f"x[...] = ...: {error}; x has shape {x.shape}, the value is {describe(value)}") from error
-    record_write(x.array)
-
-
-def _write_places(x: Tensor, name: str, write: Callable[[Array], None], *others: Any) -> Tensor:
-    """Let `write` change a row-major array with the elements of `x`: its own, unless it is laid out otherwise or
-    `others` share its memory."""
-    _refuse_history(x, name, *others)
-    shared = any(isinstance(other, Tensor) and np.may_share_memory(other.array, x.array) for other in others)
-    out = np.array(x.array, order="C", copy=True if shared else None)
-    write(out)
-    if out is not x.array:
-        try:
-            np.copyto(x.array, out)
-        except ValueError as error:
-            raise OpError(f"{name}: {error}; an expanded tensor shares its elements: write into a clone()") from error
-    record_write(x.array)
-    return x
-
-
-def scatter_(
-    x: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
-) -> Tensor:
-    """`scatter` in place."""
-    values = scattering.one_of("scatter_", src, value, reduce)
-    axis, source = scattering.element_source("scatter_", x, dim, index, values)
-    at, numbers = index.array, source.array
-    if reduce is None:
-        return _write_places(x, "scatter_", lambda out: places.set_at(out, at, numbers, axis), values)
-    each = np.broadcast_to(numbers, at.shape)
-    if reduce == "add":
-        return _write_places(x, "scatter_", lambda out: places.add_at(out, at, each, axis), values)
-    return _write_places(x, "scatter_", lambda out: places.reduce_at(out, at, each, axis, "prod"), values)
-
-
-def scatter_add_(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """`scatter_add` in place."""
-    axis, source = scattering.tensor_source("scatter_add_", x, dim, index, src)
-    return _write_places(x, "scatter_add_", lambda out: places.add_at(out, index.array, source.array, axis), src)
-
-
-def scatter_reduce_(
-    x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
-) -> Tensor:
-    """`scatter_reduce` in place."""
-    result = scattering.scatter_reduce(x.detach(), dim, index, src, reduce, include_self=include_self)
-    return _write_places(x, "scatter_reduce_", lambda out: np.copyto(out, result.array), src)
-
-
-def index_add_(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """`index_add` in place."""
-    axis, at = scattering.slice_source("index_add_", x, dim, index, source)
-    added = np.atleast_1d(scattering.scaled("index_add_", source, alpha).array)
-
-    def write(out: Array) -> None:
-        places.add_slices(out if out.ndim else out.reshape(1), at, added, axis)
-
-    return _write_places(x, "index_add_", write, source)
-
-
-def index_reduce_(
-    x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
-) -> Tensor:
-    """`index_reduce` in place."""
-    result = scattering.index_reduce(x.detach(), dim, index, source, reduce, include_self=include_self)
-    return _write_places(x, "index_reduce_", lambda out: np.copyto(out, result.array), source)
-
-
-def _put(x: Tensor, name: str, at: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """Write `values`, or add them, at an index of arrays."""
-    _refuse_history(x, name, values)
-    try:
-        if accumulate:
-            np.add.at(x.array, at, values.array)
+    @wraps(function, updated=())
+    def write(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        others = (*args, *kwargs.values())
+        recorded = records(input, name, others)
+        writable(input, name, others)
+        x = input.array
+        if recorded:
+            node = _overwrite(input, name, function, op, args, kwargs)
+            rebase(input, node, None if node is not None else ())
+        elif ufunc is not None and not kwargs and all(_fits(other, x) for other in args):
+            ufunc(x, *[other.array if isinstance(other, Tensor) else other for other in args], out=x)
+            record_write(x, by=name)
         else:
-            x.array[at] = values.array
-    except IndexError as error:
-        raise IndexError(f"{name}: {error} (x has shape {x.shape})") from error
-    except ValueError as error:
-        raise OpError(f"{name}: {error}; x has shape {x.shape}, the values are {describe(values)}") from error
-    record_write(x.array)
-    return x
+            np.copyto(x, _checked(function(input, *args, **kwargs), x, name), casting="unsafe")
+            record_write(x, by=name)
+        return input
+
+    write.__name__ = write.__qualname__ = name
+    write.__doc__ = f"`{name[:-1]}`, written into the tensor itself, which is returned."
+    return write
 
 
-def index_copy_(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """`index_copy` in place."""
-    return _put(x, "index_copy_", *scattering.copied("index_copy_", x, dim, index, source))
+def _fits(other: Any, x: Array) -> bool:
+    """Whether `other` neither widens floating-point `x` nor changes its shape."""
+    if x.dtype.kind != "f":
+        return False
+    if isinstance(other, Tensor):
+        array = other.array
+        lengths = zip(array.shape[::-1], x.shape[::-1], strict=False)
+        return array.dtype is x.dtype and array.ndim <= x.ndim and all(have in (1, want) for have, want in lengths)
+    return type(other) in (float, int)
 
 
-def index_fill_(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """`index_fill` in place."""
-    return _put(x, "index_fill_", *scattering.filled("index_fill_", x, dim, index, value))
+def _checked(result: Tensor, x: Array, name: str) -> Array:
+    y = result.array
+    if y.shape != x.shape:
+        raise OpError(f"{name}: the result has shape {y.shape}; it must have the shape {x.shape} of what is written to")
+    if not dtypes.can_cast(y.dtype, x.dtype):
+        raise OpError(f"{name}: a result of dtype {y.dtype} cannot be written into a tensor of dtype {x.dtype}")
+    return y
 
 
-def index_put_(x: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor:
-    """`index_put` in place."""
-    return _put(x, "index_put_", scattering.put_places("index_put_", x, indices, values), values, accumulate)
+def _overwrite(
+    input: Tensor, name: str, function: Callable[..., Tensor], op: Op | None, args: Any, kwargs: Any
+) -> Node | None:
+    """Write the result of `function` into `input`; its node, with what its rules will read still being what it was."""
+    x = input.array
+    # Of one op it is known afterwards whether it saved the old values; what a composition saves is not.
+    single = op is not None and op.arity in (1, 2, 3) and not op.memo
+    result = function(wrap(x if single else x.copy(), input.node), *args, **kwargs)
+    y, node = _checked(result, x, name), result.node
+    stale = False
+    if single and node is not None and node.op is op:
+        for slot, saved in zip(("s0", "s1", "s2"), node.operands(), strict=False):
+            if isinstance(saved, np.ndarray) and np.may_share_memory(saved, x):
+                if slot == "s0":
+                    node.s0 = saved.copy()
+                else:
+                    # An operand that is what is written to: backward must find that it was overwritten.
+                    stale = True
+    np.copyto(x, y, casting="unsafe")
+    record_write(x, by=name)
+    if single and node is not None and node.op is op and not stale:
+        if node.y is y and y.dtype is x.dtype:
+            node.y = x
+        node.time = tick()
+    return node
 
 
-def put_(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """`put` in place."""
-    (at,), values = scattering.flat_places("put_", x, index, source)
-    if not x.ndim:
-        return _put(x, "put_", ..., values.reshape(()), accumulate)
-    size = x.array.size
-    if at.size and not -size <= at.min() <= at.max() < size:
-        raise IndexError(f"put_: expected indices from {-size} to {size - 1}, got {at.min()} to {at.max()}")
-    return _put(x, "put_", np.unravel_index(at % size if size else at, x.shape), values, accumulate)
+def moved_in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
+    """The form of a view op that makes its argument that view."""
+
+    @wraps(function, updated=())
+    def change(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        records(input, name, ())
+        source = input
+        if type(input.alias) is not View:
+            # Another tensor takes the place of the one that changes as the root of the memory.
+            source = wrap(input.array, input.node)
+            source.alias = input.alias
+            for view in views_of(input):
+                view.alias.root = source
+        result = function(source, *args, **kwargs)
+        input.array, input.alias = result.array, result.alias
+        if isinstance(input.node, Leaf):
+            input.node.shape = result.array.shape
+        else:
+            input.node = result.node
+        if type(result.alias) is View:
+            register(result.alias.root, input)
+        return input
+
+    change.__name__ = change.__qualname__ = name
+    change.__doc__ = f"`{name[:-1]}` of the tensor itself, which is returned."
+    return change

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import creation, inplace
+from autodiff import assignment, creation, hooks
 from autodiff.backward import tensor_backward
+from autodiff.inplace import in_place, moved_in_place
 from autodiff.op import NUMPY
 from autodiff.ops import (
     added_products,
@@ -118,9 +119,22 @@ METHODS: dict[ModuleType, str] = {
     gamma: "digamma lgamma mvlgamma",
     bessel: "i0",
     special: "logit sinc",
-    inplace: "add_ bernoulli_ copy_ div_ fill_ index_add_ index_copy_ index_fill_ index_put_ index_reduce_ mul_ "
-    "normal_ put_ scatter_ scatter_add_ scatter_reduce_ sub_ uniform_ zero_",
+    hooks: "register_hook register_post_accumulate_grad_hook retain_grad",
+    assignment: "bernoulli_ copy_ exponential_ fill_ fill_diagonal_ normal_ uniform_ zero_",
 }
+# Methods with a form in place, whose name ends in an underscore, and those whose form in place changes the view.
+IN_PLACE = (
+    "abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin arcsinh arctan arctan2 "
+    "arctanh asin asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or "
+    "bitwise_right_shift bitwise_xor ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad "
+    "digamma div divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac ge greater "
+    "greater_equal gt heaviside hypot i0 index_add index_copy index_fill index_reduce ldexp le lerp less less_equal "
+    "lgamma log log10 log1p log2 logical_and logical_not logical_or logical_xor logit lt masked_fill masked_scatter "
+    "mul multiply mvlgamma nan_to_num ne neg negative not_equal pow put rad2deg reciprocal relu remainder round rsqrt "
+    "scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh sqrt square sub subtract tan tanh tril triu "
+    "true_divide trunc xlogy"
+)
+MOVED_IN_PLACE = "squeeze swapaxes swapdims t transpose unsqueeze as_strided"
 # Methods that go by another name than their function, operators included.
 RENAMED: dict[str, Callable[..., Any]] = {
     "backward": tensor_backward,
@@ -150,19 +164,42 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "__abs__": arithmetic.abs,
     "__invert__": comparison.bitwise_not,
     "__getitem__": indexing.getitem,
-    "__setitem__": inplace.setitem,
-    "__iadd__": inplace.add_,
-    "__isub__": inplace.sub_,
-    "__imul__": inplace.mul_,
-    "__itruediv__": inplace.div_,
+    "__setitem__": assignment.setitem,
+    "index_put_": assignment.put_at_,
 }
+# What these functions do on arrays of one dtype, as a ufunc that writes where it is told.
+UFUNCS = {"add": np.add, "sub": np.subtract, "subtract": np.subtract, "div": np.true_divide, "divide": np.true_divide}
+AUGMENTED = {
+    "iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "ifloordiv": "floor_divide_",
+    "imod": "remainder_", "ipow": "pow_", "iand": "bitwise_and_", "ior": "bitwise_or_", "ixor": "bitwise_xor_",
+    "ilshift": "bitwise_left_shift_", "irshift": "bitwise_right_shift_",
+}  # fmt: skip
 REFLECTED = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
-PROPERTIES: dict[str, Callable[[Tensor], Tensor]] = {
+PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "T": axes.reversed_axes,
     "mT": axes.adjoint,
     "H": axes.hermitian,
     "mH": axes.adjoint,
+    "retains_grad": hooks.retains_grad,
 }
+
+
+def _named(name: str) -> Callable[..., Tensor]:
+    """The function behind a method."""
+    family = next(family for family, names in METHODS.items() if name in names.split())
+    function: Callable[..., Tensor] = getattr(family, name)
+    return function
+
+
+def _written() -> dict[str, Callable[..., Any]]:
+    """The methods that write into their tensor, by name."""
+    forms = {f"{name}_": in_place(_named(name), f"{name}_", UFUNCS.get(name)) for name in IN_PLACE.split()}
+    forms["polygamma_"] = in_place(gamma.polygamma_of, "polygamma_")
+    forms |= {f"{name}_": moved_in_place(_named(name), f"{name}_") for name in MOVED_IN_PLACE.split()}
+    return forms | {f"__{operator}__": forms[name] for operator, name in AUGMENTED.items()}
+
+
+WRITTEN = _written()
 
 
 def _reflected(function: Callable[..., Tensor]) -> Callable[[Tensor, Any], Tensor]:
@@ -217,7 +254,7 @@ def install() -> None:
     for family, names in METHODS.items():
         for name in names.split():
             setattr(Tensor, name, getattr(family, name))
-    for name, function in RENAMED.items():
+    for name, function in (RENAMED | WRITTEN).items():
         setattr(Tensor, name, function)
     for name in REFLECTED.split():
         setattr(Tensor, f"__r{name}__", _reflected(RENAMED[f"__{name}__"]))

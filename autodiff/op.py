@@ -55,10 +55,12 @@ class Op:
     """
 
     __slots__ = (
-        "analytic", "arity", "array_rules", "doc", "domain", "joint", "kernel", "kind", "memo", "name", "reads",
-        "record", "result", "rule0", "rule1", "rule2", "rules", "saves", "unrolled", "view",
+        "analytic", "arity", "array_rules", "doc", "domain", "hooks", "joint", "kernel", "kind", "memo", "name",
+        "reads", "record", "result", "rule0", "rule1", "rule2", "rules", "saves", "unrolled", "view",
     )  # fmt: skip
     record: Recorder
+    # The subclass of `Function` that this op runs, if it does.
+    function: Any = None
 
     def __init__(
         self, name: str, kernel: Callable[..., Any], kind: str, arity: int, rules: Sequence[Rule | None],
@@ -68,6 +70,8 @@ class Op:
         self.name, self.kernel, self.kind, self.arity, self.doc = name, kernel, kind, arity, doc
         self.rules, self.joint, self.view, self.analytic, self.result = tuple(rules), joint, view, analytic, result
         self.memo = memo
+        # What `hooks` put on one node: the node then has a copy of its op.
+        self.hooks: Any = None
         self.array_rules = tuple(fast) or self.rules
         # The number of inputs if the backward pass has an unrolled form for such an op, else 0.
         self.unrolled = arity * (joint is None and (arity in (1, 3) or (arity == 2 and kind != "other")))

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autodiff import dtypes, grad_mode
+from autodiff import dtypes, grad_mode, views
+from autodiff.grad_mode import INFERENCE
 from autodiff.graph import Node, tick
 from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, describe, explain, not_a_tensor
 from autodiff.tensor import Tensor, wrap
@@ -48,7 +49,7 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         if type(y) is not _ndarray:
             y = np.asarray(y)
         parent = input.node
-        if parent is None or not differentiable or (grad_mode.disabled and not _state.enabled):
+        if parent is None or not differentiable or (grad_mode.disabled and not _recording((input,), (keep_x,))):
             return wrap(y)
         node = Node()
         node.op = op
@@ -63,10 +64,31 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         out = _new_tensor(Tensor)
         out.array = y
         out.node = node
-        out.grad = None
+        out._grad = out.alias = None
         return out
 
-    return record
+    if not op.view:
+        return record
+
+    def record_view(input: Tensor, **params: Any) -> Tensor:
+        out = record(input, **params)
+        views.track(out, input, op, params)
+        return out
+
+    return record_view
+
+
+def _recording(inputs: Sequence[Any], keeps: Sequence[bool]) -> bool:
+    """Whether this thread records; asked only while some thread does not, or tensors of inference_mode may exist."""
+    if not _state.enabled:
+        return False
+    for x, kept in zip(inputs, keeps, strict=False):
+        if kept and isinstance(x, Tensor) and x.alias is INFERENCE:
+            raise RuntimeError(
+                "a tensor made inside inference_mode cannot be saved for a backward pass; clone() it first, or make "
+                "it inside no_grad instead"
+            )
+    return True
 
 
 def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
@@ -130,15 +152,11 @@ def _binary(op: Op) -> Callable[..., Tensor]:
             raise explain(op, error, [input, other]) from error
         if type(y) is not _ndarray:
             y = np.asarray(y)
-        out = _new_tensor(Tensor)
-        out.array = y
-        out.grad = None
         need = (na is not None) + 2 * (nb is not None)
-        if not need or not differentiable or (grad_mode.disabled and not _state.enabled):
-            out.node = None
-            return out
+        if not need or not differentiable or (grad_mode.disabled and not _recording((input, other), keeps[need])):
+            return wrap(y)
         keep_a, keep_b, keep_y = keeps[need]
-        out.node = node = Node()
+        node = Node()
         node.op = op
         node.time = tick()
         node.shape = y.shape
@@ -149,6 +167,10 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         node.s1 = xb if keep_b else nb
         node.y = y if keep_y else None
         node.params = None
+        out = _new_tensor(Tensor)
+        out.array = y
+        out.node = node
+        out._grad = out.alias = None
         return out
 
     return record
@@ -199,7 +221,7 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
         if type(y) is not _ndarray:
             y = np.asarray(y)
         need = (na is not None) + 2 * (nb is not None) + 4 * (nc is not None)
-        if not need or not differentiable or (grad_mode.disabled and not _state.enabled):
+        if not need or not differentiable or (grad_mode.disabled and not _recording((a, b, c), keeps[need])):
             return wrap(y)
         keep_a, keep_b, keep_c, keep_y = keeps[need]
         node = Node()
@@ -256,12 +278,14 @@ def _nary(op: Op) -> Callable[..., Tensor]:
             raise explain(op, error, inputs, params) from error
         if type(y) is not _ndarray:
             y = np.asarray(y)
-        if not need or not differentiable or (grad_mode.disabled and not _state.enabled):
+        if not need or not differentiable:
             return wrap(y)
         # A leading bit tells calls with different numbers of inputs apart.
         keeps = known.get(need | bit)
         if keeps is None:
             keeps = known[need | bit] = keeps_for(need, len(inputs))
+        if grad_mode.disabled and not _recording(inputs, keeps):
+            return wrap(y)
         for i, parent in enumerate(parents):
             if not keeps[i]:
                 arrays[i] = _spec(arrays[i]) if parent is None else parent

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff import dtypes
+from autodiff import dtypes, grad_mode
 from autodiff._signatures import TensorMethods
-from autodiff.grad_mode import state
-from autodiff.graph import Leaf, Node, backward_name
+from autodiff.grad_mode import INFERENCE, state
+from autodiff.graph import Leaf, Node
 
 if TYPE_CHECKING:
     from typing import Self
@@ -32,17 +33,45 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "array", "grad", "node")
+    __slots__ = ("__weakref__", "_grad", "alias", "array", "node")
 
     array: Array
     node: Node | None
-    grad: Tensor | None
+    # What `views` knows of the memory this tensor shares: see there.
+    alias: Any
+    _grad: Tensor | None
 
     def __init__(self, *data: Any) -> None:
         sizes = len(data) != 1 or type(data[0]) is int
         dtype = dtypes.get_default_dtype()
         self.array = np.zeros(data, dtype) if sizes and data else np.array(data[0] if data else [], dtype)
-        self.node = self.grad = None
+        self.node = self.alias = self._grad = None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` accumulated, None before; only leaves get one, unless `retain_grad` was called.
+
+        Assigning a tensor of another shape or dtype is a RuntimeError.
+        """
+        if self._grad is None and self.node is not None and self.node.op is not None and not self.node.op.hooks:
+            warnings.warn(
+                f"the .grad of a tensor that is not a leaf is None: this one was computed by {self.node.name}, and "
+                f"backward() keeps the gradients of leaves only; call x.retain_grad() before backward() to keep it",
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"x.grad expects a Tensor or None, got {type(value).__name__}")
+            if value.array.shape != self.array.shape or value.array.dtype is not self.array.dtype:
+                raise RuntimeError(
+                    f"x.grad expects a tensor of the shape {self.shape} and dtype {self.dtype} of x, got "
+                    f"{value.dtype} {value.shape}"
+                )
+        self._grad = value
 
     @property
     def requires_grad(self) -> bool:
@@ -59,6 +88,10 @@ class Tensor(TensorMethods):
         RuntimeError for a dtype that carries no gradient, and for turning it off on a computed tensor.
         """
         if requires_grad and self.node is None:
+            if self.alias is INFERENCE and not state.inference:
+                raise RuntimeError(
+                    "a tensor made inside inference_mode cannot require gradients outside of it; use x.clone()"
+                )
             if self.array.dtype.kind != "f":
                 raise RuntimeError(
                     f"only tensors of floating-point dtype can require gradients, got {self.array.dtype}; "
@@ -78,6 +111,14 @@ class Tensor(TensorMethods):
     def is_leaf(self) -> bool:
         """Whether the user made this tensor, or nothing is recorded for it."""
         return self.node is None or self.node.op is None
+
+    def is_view(self) -> bool:
+        """Whether this tensor shares the memory of another from which an op made it."""
+        return isinstance(self.alias, View)
+
+    def is_inference(self) -> bool:
+        """Whether this tensor was made inside `inference_mode`, and so can never take part in a backward pass."""
+        return self.alias is INFERENCE
 
     @property
     def grad_fn(self) -> Node | None:
@@ -109,7 +150,7 @@ class Tensor(TensorMethods):
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"x.data expects a Tensor, got {type(value).__name__}; wrap it with ad.tensor(...)")
-        self.array = value.array
+        self.array, self.alias = value.array, None
         if isinstance(self.node, Leaf):
             self.node.shape, self.node.dtype = value.array.shape, value.array.dtype
 
@@ -118,7 +159,9 @@ class Tensor(TensorMethods):
         return wrap(self.array)
 
     def detach_(self) -> Self:
-        """Cut this tensor itself off from the graph; returns it."""
+        """Cut this tensor itself off from the graph; returns it. RuntimeError for a view: its base has the history."""
+        if self.is_view():
+            raise RuntimeError("detach_() of a view would leave its base with the history; use x = x.detach()")
         self.node = None
         return self
 
@@ -170,18 +213,22 @@ class Tensor(TensorMethods):
         return self.array.dtype.kind == "f"
 
     def numpy(self) -> Array:
-        """The tensor's own array, sharing memory; RuntimeError if it requires grad."""
-        if self.node is not None:
+        """The tensor's own array, sharing memory; RuntimeError if it requires grad, unless nothing is recorded now."""
+        if self.node is not None and state.enabled:
             raise RuntimeError(
                 "numpy() on a tensor that requires grad would lose the gradient; use x.detach().numpy(), "
-                "or NumPy's functions on the tensor itself, which are recorded"
+                "or NumPy's functions on the tensor itself, which are recorded; a Function whose backward needs the "
+                "array marks that with @once_differentiable"
             )
-        _refuse_in_rule("numpy()")
         return self.array
 
     def item(self) -> Any:
         """The only element as a Python number; RuntimeError if there is not exactly one."""
-        _refuse_in_rule("item()")
+        if state.in_rule and self.node is not None and state.enabled:
+            raise RuntimeError(
+                "item() inside a derivative would detach the gradient of the gradient silently; write it with "
+                "operators and functions on the tensors, or mark the backward of a Function with @once_differentiable"
+            )
         if self.array.size != 1:
             raise RuntimeError(
                 f"a tensor with {self.array.size} elements (shape {self.array.shape}) cannot be converted to a "
@@ -223,7 +270,7 @@ class Tensor(TensorMethods):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.ndim:
             raise TypeError("iteration over a 0-d tensor; use x.item()")
-        return (self[i] for i in range(len(self.array)))
+        return iter(self.unbind())
 
     def __contains__(self, value: Any) -> bool:
         return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
@@ -239,7 +286,7 @@ class Tensor(TensorMethods):
             self.array,
             default_dtype=dtypes.get_default_dtype(),
             requires_grad=self.requires_grad and leaf,
-            grad_fn=None if self.node is None or leaf else backward_name(self.node.name),
+            grad_fn=None if self.node is None or leaf else repr(self.node)[1:-1],
         )
 
     def __format__(self, spec: str) -> str:
@@ -256,14 +303,23 @@ class Tensor(TensorMethods):
                 "use x.detach().clone()"
             )
         copy = memo[id(self)] = _restore(type(self), self.array.copy(), self.requires_grad)
-        if self.grad is not None:
-            copy.grad = wrap(self.grad.array.copy())
+        if self._grad is not None:
+            copy._grad = wrap(self._grad.array.copy())
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled; use x.detach()")
         return _restore, (type(self), self.array, self.requires_grad)
+
+
+class View:
+    """How a tensor lies in the memory of another, its root: see `views`."""
+
+    __slots__ = ("origin", "root", "steps")
+
+    def __init__(self, root: Tensor, steps: tuple[Any, ...], origin: str | None) -> None:
+        self.root, self.steps, self.origin = root, steps, origin
 
 
 Tensors = Tensor | Sequence[Tensor]
@@ -274,14 +330,15 @@ def wrap(array: Array, node: Node | None = None) -> Tensor:
     tensor = _new(Tensor)
     tensor.array = array
     tensor.node = node
-    tensor.grad = None
+    tensor._grad = None
+    tensor.alias = INFERENCE if grad_mode.inferring and state.inference else None
     return tensor
 
 
 def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     tensor = _new(cls)
     tensor.array = own_dtype(array)
-    tensor.grad = tensor.node = None
+    tensor._grad = tensor.node = tensor.alias = None
     if requires_grad:
         tensor.node = Leaf(tensor)
     return tensor
@@ -294,14 +351,6 @@ def own_dtype(array: Array) -> Array:
     """
     dtype = dtypes.as_dtype(array.dtype)
     return array if array.dtype is dtype else array.view(dtype)
-
-
-def _refuse_in_rule(what: str) -> None:
-    if state.in_rule:
-        raise RuntimeError(
-            f"{what} inside a derivative rule would detach the gradient of the gradient silently; "
-            f"write the rule with operators and np.* functions on the tensors"
-        )
 
 
 def check_device(device: Any) -> None:

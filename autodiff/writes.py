@@ -24,17 +24,17 @@ def owner(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def record_write(*arrays: np.ndarray) -> None:
-    """Stamp a write into the memory of `arrays`; call it after writing in place to a tensor's array."""
+def record_write(*arrays: np.ndarray, by: str = "an update in place") -> None:
+    """Stamp a write into the memory of `arrays`, done by `by`; call it after writing in place to a tensor's array."""
     global last
     last = tick()
     for array in arrays:
         root = array if array.base is None else owner(array)
         known = _times.get(id(root))
         if known is None:
-            _times[id(root)] = [last, _forgetting(root)]
+            _times[id(root)] = [last, by, _forgetting(root)]
         else:
-            known[0] = last
+            known[0], known[1] = last, by
 
 
 def _forgetting(root: np.ndarray) -> ref[Any]:
@@ -43,18 +43,20 @@ def _forgetting(root: np.ndarray) -> ref[Any]:
     return ref(root, lambda _: _times.pop(key, None))
 
 
-def written_since(array: np.ndarray, time: int) -> bool:
-    """Whether the memory of `array` was written after `time`."""
+def written_since(array: np.ndarray, time: int) -> str:
+    """What wrote to the memory of `array` last, if that was after `time`, else an empty string."""
     known = _times.get(id(owner(array)))
-    return known is not None and known[0] > time
+    return known[1] if known is not None and known[0] > time else ""
 
 
 def check_stale(node: Node) -> None:
     """Raise RuntimeError if an array that `node` saved was overwritten since."""
     for array in node.saved():
-        if written_since(array, node.time):
+        if writer := written_since(array, node.time):
+            what = "its output" if array is node.y else "an input"
             raise RuntimeError(
                 f"one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"{node.name} saved an array of shape {tuple(array.shape)} that was written to afterwards. "
-                f"Write to a clone() instead, or run backward before writing."
+                f"{node.name} saved {what}, {array.dtype} {tuple(array.shape)}, and {writer} wrote to that memory "
+                f"afterwards. Write to a clone() instead, compute a new tensor in place of writing, or call backward() "
+                f"before the write."
             )

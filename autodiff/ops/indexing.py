@@ -45,10 +45,17 @@ def _index_put_kernel(x: Array, values: Any, index: Any) -> Array:
     return out
 
 
+def _getitem_kernel(x: Array, index: Any) -> Any:
+    y = x[index]
+    # NumPy makes a number of a single element; with the ellipsis it stays a view.
+    return y if type(y) is np.ndarray else x[(*index, ...) if type(index) is tuple else (index, ...)]
+
+
 get_at: Recorder = multilinear(
     "getitem",
-    lambda x, index: x[index],
+    _getitem_kernel,
     vjp=lambda g, y, x, index: unget.rule(g, index=index, shape=x.shape),
+    view=True,
     doc="The elements at an index; a view for slices and integers, a copy for arrays and masks.",
 )
 unget: Recorder = multilinear(

@@ -12,6 +12,7 @@ from autodiff.op import OpError, implements
 from autodiff.ops.indexing import get_at, integer_index
 from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Tensor
+from autodiff.views import mark
 
 
 def _cut(input: Tensor, axis: int, ends: Iterable[int]) -> tuple[Tensor, ...]:
@@ -44,7 +45,7 @@ def split(input: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple
     if split_size < 0 or (split_size == 0 and length):
         raise OpError(f"split: expected a positive split_size, got {split_size}")
     ends = range(split_size, length, split_size) if split_size else ()
-    return _cut(input, axis, (*ends, length))
+    return mark(_cut(input, axis, (*ends, length)), "split")
 
 
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -64,7 +65,7 @@ def _sized(name: str, input: Tensor, lengths: Sequence[int], dim: int) -> tuple[
         raise TypeError(f"{name}: expected a list of lengths, got {lengths!r}")
     if sum(lengths) != whole or any(n < 0 for n in lengths):
         raise OpError(f"{name}: expected lengths from 0 that add up to {whole}, got {list(lengths)}")
-    return _cut(input, axis, accumulate(lengths))
+    return mark(_cut(input, axis, accumulate(lengths)), name)
 
 
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
@@ -162,7 +163,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """
     axis = _cuttable("unbind", input, dim)
     before = (slice(None),) * axis
-    return tuple(get_at(input, index=(*before, i)) for i in range(input.shape[axis]))
+    return mark(tuple(get_at(input, index=(*before, i)) for i in range(input.shape[axis])), "unbind")
 
 
 def _from_numpy(ours: Callable[..., tuple[Tensor, ...]]) -> Callable[..., list[Tensor]]:

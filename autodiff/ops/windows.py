@@ -180,13 +180,13 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
             f"as_strided: size {shape} with stride {strides} from {first} reaches {end} elements into a memory of "
             f"{memory.nbytes // x.itemsize}"
         )
-    if input.node is None or not grad_mode.is_grad_enabled():
-        return wrap(_laid(memory, x.dtype, shape, tuple(step * x.itemsize for step in strides), first * x.itemsize))
-    dense = permute(input, sorted(range(x.ndim), key=lambda i: -x.strides[i]))
-    if not dense.is_contiguous() or (end and first < own) or end > own + x.size:
+    order = sorted(range(x.ndim), key=lambda i: -x.strides[i])
+    if x.transpose(order).flags.c_contiguous and (not end or first >= own) and end <= own + x.size:
+        return _as_strided(permute(input, order), size=shape, stride=strides, offset=first - own)
+    if input.node is not None and grad_mode.is_grad_enabled():
         raise OpError(
             f"as_strided: expected to stay within the {x.size} elements of a tensor without gaps, since no gradient "
             f"flows to its neighbours in memory, got shape {x.shape} with stride {input.stride()}; call it on the "
             f"tensor that this one is a view of, or on x.contiguous()"
         )
-    return _as_strided(dense, size=shape, stride=strides, offset=first - own)
+    return wrap(_laid(memory, x.dtype, shape, tuple(step * x.itemsize for step in strides), first * x.itemsize))

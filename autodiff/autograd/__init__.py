@@ -1,0 +1,20 @@
+"""`ad.autograd`: differentiation under the names of `torch.autograd`."""
+
+from autodiff.autograd import function
+from autodiff.backward import backward, grad
+from autodiff.function import Function
+from autodiff.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from autodiff.gradcheck import gradcheck, gradgradcheck
+
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "function",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]

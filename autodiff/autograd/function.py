@@ -1,0 +1,5 @@
+"""The names of `torch.autograd.function`."""
+
+from autodiff.function import Function, FunctionCtx, once_differentiable
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]

@@ -1,0 +1,104 @@
+"""Views: which tensors share whose memory, so that a write through one of them gives all of them their history.
+
+A tensor that an op made without a copy has a `View`: its root, the tensor that owns the history of the memory, and the
+steps from there, ``(op, params, shape)`` each. A root holds weak references to its views. Nothing else is kept, and a
+view never holds a node of its root, so that no graph outlives its tensors.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+from weakref import ref
+
+from autodiff import grad_mode
+from autodiff.grad_mode import INFERENCE, state
+from autodiff.graph import Node, tick
+from autodiff.tensor import Array, Tensor, View
+from autodiff.writes import owner
+
+Step = tuple[Any, dict[str, Any], tuple[int, ...]]
+_cleaning = threading.Lock()
+
+
+def track(out: Tensor, source: Tensor, op: Any, params: dict[str, Any]) -> None:
+    """Note that `op` made `out` of `source`, if it lies in the same memory."""
+    array, base = out.array, source.array
+    if array.base is None or (array.base is not base and owner(array) is not owner(base)):
+        return
+    origin = None
+    if grad_mode.disabled and not state.enabled:
+        origin = "inside inference_mode" if state.inference else "inside no_grad"
+    known = source.alias
+    step = (op, params, array.shape)
+    if type(known) is View:
+        out.alias = View(known.root, (*known.steps, step), known.origin or origin)
+        register(known.root, out)
+    elif known is INFERENCE:
+        out.alias = INFERENCE
+    else:
+        out.alias = View(source, (step,), origin)
+        register(source, out)
+
+
+def register(root: Tensor, view: Tensor) -> None:
+    """Add `view` to what `root` knows of."""
+    views = root.alias
+    if views is None:
+        views = root.alias = []
+    views.append(ref(view))
+    count = len(views)
+    # Whenever the list has doubled, the dead go; other threads may append meanwhile.
+    if count >= 16 and not count & (count - 1) and _cleaning.acquire(blocking=False):
+        live = [reference for reference in views[:count] if reference() is not None]
+        del views[:count]
+        views.extend(live)
+        _cleaning.release()
+
+
+def views_of(root: Tensor) -> Iterator[Tensor]:
+    """The live views of `root`."""
+    for reference in root.alias if type(root.alias) is list else ():
+        view = reference()
+        # Not one whose memory was replaced, by an assignment to ``.data``.
+        if view is not None and type(view.alias) is View and view.alias.root is root:
+            yield view
+
+
+def mark(pieces: tuple[Tensor, ...], name: str) -> tuple[Tensor, ...]:
+    """The outputs of an op that makes several views at once: PyTorch lets none of them be written to."""
+    for piece in pieces:
+        if type(piece.alias) is View and piece.alias.origin is None:
+            piece.alias.origin = f"by {name}, together with others"
+    return pieces
+
+
+def replay(node: Node | None, steps: tuple[Step, ...]) -> Node | None:
+    """The node of what `steps` make of the tensor with `node`."""
+    for op, params, shape in steps:
+        if node is not None:
+            node = derived(op, node, None, shape, params)
+    return node
+
+
+def derived(op: Any, a: Node | None, b: Node | None, shape: tuple[int, ...], params: Any, dtype: Any = None) -> Node:
+    """A node of an op of one or two inputs whose rules read no values, without running its kernel."""
+    node = Node()
+    node.op = op
+    node.time = tick()
+    node.shape = shape
+    node.dtype = dtype or a.dtype  # type: ignore[union-attr]
+    node.p0 = node.s0 = a
+    node.p1 = node.s1 = b
+    node.y = None
+    node.params = params
+    return node
+
+
+def shared_places(array: Array) -> bool:
+    """Whether elements of `array` lie at one place in memory, as in an expanded tensor."""
+    strides = array.strides
+    if 0 not in strides or not array.size:
+        return False
+    return any(step == 0 and length > 1 for step, length in zip(strides, array.shape, strict=True))
