@@ -18,7 +18,7 @@ from autodiff.graph import FREED, Leaf, Node, ancestors
 from autodiff.op import VARIADIC
 from autodiff.ops.conversion import cast, clone
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
-from autodiff.tensor import Array, Tensor, Tensors, wrap
+from autodiff.tensor import Array, Tensor, Tensors, expect_grad, wrap
 
 _ndarray = np.ndarray
 add = np.add
@@ -372,6 +372,8 @@ def backward(
         if not tensors:
             raise RuntimeError("backward: expected at least one tensor as inputs; leave inputs out for all leaves")
         targets = set(_nodes(tensors))
+        for x in tensors:
+            expect_grad(x)
     arrived = _run(ys, gradients, targets, retain_graph, create_graph)
     while arrived:
         node, g = arrived.popitem()
@@ -391,17 +393,17 @@ def _of(node: Node, tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _accumulate(tensor: Tensor, g: Any) -> None:
-    """Add `g` into ``tensor._grad``, which afterwards shares memory with nothing else."""
+    """Add `g` into ``tensor.grad``, which afterwards shares memory with nothing else."""
     if isinstance(g, Tensor):
-        tensor._grad = clone(g) if tensor._grad is None else tensor._grad + g
-    elif tensor._grad is None:
+        tensor.grad = clone(g) if tensor.grad is None else tensor.grad + g
+    elif tensor.grad is None:
         # Three references are this frame's, the caller's and getrefcount's own: nobody else can see the array.
         fresh = type(g) is _ndarray and g.base is None and getrefcount(g) <= 3 and g.flags.c_contiguous
-        tensor._grad = wrap(g if fresh else np.array(g, order="C"))
-    elif tensor._grad.node is not None:
-        tensor._grad = wrap(tensor._grad.array + g)
+        tensor.grad = wrap(g if fresh else np.array(g, order="C"))
+    elif tensor.grad.node is not None:
+        tensor.grad = wrap(tensor.grad.array + g)
     else:
-        array: Array = tensor._grad.array
+        array: Array = tensor.grad.array
         np.add(array, g, out=array)
         writes.record_write(array)
 

@@ -1,10 +1,5 @@
 """`Function`: an operation with a backward of your own, in PyTorch's protocol.
 
-An application is one node, whose rule calls `backward`. Several outputs are one node and a small `Pick` each, so that
-every edge of the graph stays one pointer: a pick hands on its gradient with the number of its output, the engine's sum
-merges what the picks hand on, and so backward is called once. The graph keeps arrays and the context; the
-context knows its node weakly. So nothing forms a cycle, unless you store an output on the context: save it instead.
-
 The forward mode finds a function's `jvp` as ``node.op.function.jvp``, to be called with ``node.ctx`` and the tangents.
 """
 
@@ -14,16 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
 from typing import Any
-from weakref import ref
-
-import numpy as np
 
 from autodiff import inplace
-from autodiff.domain import REALS
-from autodiff.grad_mode import INFERENCE, state, switch
-from autodiff.graph import FREED, Node, tick
-from autodiff.op import VARIADIC, Op
-from autodiff.recorders import Spec
+from autodiff.function_node import FunctionNode, FunctionOp, unrecorded
+from autodiff.grad_mode import INFERENCE, state
+from autodiff.graph import Node
+from autodiff.op import Op
 from autodiff.tensor import Tensor, View, wrap
 from autodiff.views import register
 from autodiff.writes import record_write
@@ -32,7 +23,8 @@ from autodiff.writes import record_write
 class FunctionCtx:
     """The first argument of `forward` and `backward`: carries what the one leaves for the other.
 
-    Attributes may be set freely; tensors that are inputs or outputs belong into `save_for_backward`.
+    Attributes may be set freely; tensors that are inputs or outputs belong into `save_for_backward`: an output that is
+    an attribute keeps its own graph alive, until the garbage collector finds the cycle.
     `needs_input_grad` has a bool for each argument of `apply`.
     """
 
@@ -82,189 +74,6 @@ def _only_tensors(name: str, tensors: tuple[Any, ...], none: bool = False) -> tu
                 f"set anything else as an attribute of ctx"
             )
     return tensors
-
-
-class Gradients:
-    """The gradients of some of a function's outputs, by number, on their way to its node."""
-
-    __slots__ = ("by_output", "dtype", "shape")
-
-    def __init__(self, by_output: dict[int, Any]) -> None:
-        self.by_output = by_output
-        # Those of the node, which has no one shape: the edge contract compares them.
-        self.shape = self.dtype = None
-
-    def __add__(self, other: Gradients) -> Gradients:
-        total = dict(self.by_output)
-        for i, g in other.by_output.items():
-            total[i] = total[i] + g if i in total else g
-        return Gradients(total)
-
-
-def _call_backward(g: Any, y: FunctionNode, inputs: Any, *, needs: Sequence[bool]) -> list[Any]:
-    """The rule of every function. Nothing is saved as its output, so that `y` is the node, as for any rule."""
-    given = g.by_output if type(g) is Gradients else {y.numbers[0]: g}
-    recorded = any([isinstance(gradient, Tensor) for gradient in given.values()])
-    gradients: list[Any] = []
-    for i, like in enumerate(y.outputs):
-        if i in given:
-            gradients.append(given[i] if recorded else wrap(given[i]))
-        else:
-            gradients.append(wrap(np.zeros(*like)) if like is not None and y.ctx.materialize_grads else None)
-    backward = y.op.function.choose_backward()
-    returned = backward(y.ctx, *gradients) if recorded else _unrecorded(backward, y.ctx, *gradients)
-    checked = _checked(y, returned if isinstance(returned, tuple) else (returned,), needs)
-    return checked if recorded else [None if gx is None else gx.array for gx in checked]
-
-
-def _unrecorded(function: Callable[..., Any], *args: Any) -> Any:
-    """What the function returns, recording nothing: `no_grad`, without its 2 µs."""
-    before = state.enabled
-    switch(False)
-    try:
-        return function(*args)
-    finally:
-        switch(before)
-
-
-def _checked(node: FunctionNode, returned: tuple[Any, ...], needs: Sequence[bool]) -> list[Tensor | None]:
-    """The gradients that `backward` returned, for those inputs that need one; RuntimeError for what cannot be one."""
-    parents, operands = node.rest
-    name, expected = node.op.name + "Backward", len(parents)
-    came = len(returned)
-    if came != expected and (came < expected or any(gx is not None for gx in returned[expected:])):
-        raise RuntimeError(
-            f"function {name} returned an incorrect number of gradients (expected {expected}, got {came}); "
-            f"return one for each argument of forward in a tuple, None for an argument that needs none"
-        )
-    checked: list[Tensor | None] = []
-    for i, (gx, parent, operand, need) in enumerate(zip(returned, parents, operands, needs, strict=False)):
-        if gx is None:
-            checked.append(None)
-            continue
-        if operand is None:
-            raise RuntimeError(
-                f"function {name} returned a gradient different than None at position {i + 1}, but the corresponding "
-                f"argument of forward was not a Tensor; return None for it"
-            )
-        if not isinstance(gx, Tensor):
-            raise RuntimeError(
-                f"function {name}: expected a Tensor or None at position {i + 1}, got {type(gx).__name__}"
-            )
-        if need and gx.shape != parent.shape and not _expands(parent.shape, gx.shape):
-            raise RuntimeError(
-                f"function {name} returned an invalid gradient at index {i} - got {list(gx.shape)} but expected shape "
-                f"compatible with {list(parent.shape)}, that of the input"
-            )
-        checked.append(gx if need else None)
-    return checked
-
-
-def _expands(shape: tuple[int, ...], wider: tuple[int, ...]) -> bool:
-    """Whether `shape` broadcasts to `wider`: then a gradient of that shape is summed to it."""
-    extra = len(wider) - len(shape)
-    return extra >= 0 and all(n in (1, m) for n, m in zip(shape, wider[extra:], strict=True))
-
-
-class FunctionOp(Op):
-    """The op behind a subclass of Function."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: type[Function]) -> None:
-        super().__init__(
-            function.__name__, function.forward, "other", VARIADIC, (), _call_backward, "x", REALS,
-            (function.__doc__ or "").strip().partition("\n")[0], False, False, "same", (), False,
-        )  # fmt: skip
-        self.function = function
-
-
-PICK = Op(
-    "pick", lambda x, index: x, "other", 1, (lambda g, y, x, index: Gradients({index: g}),), None, "", REALS,
-    "One of several outputs of a function.", False, False, "same", (), False,
-)  # fmt: skip
-
-
-class FunctionNode(Node):
-    """One application of a function: `ctx`, what it saved, and which of its outputs carry gradients.
-
-    `outputs` has the shape and dtype of each output, None for one that is no tensor; `numbers` counts those that carry
-    a gradient. If it is one output alone, this node is its node.
-    """
-
-    __slots__ = ("__weakref__", "ctx", "kept", "numbers", "outputs", "picks")
-
-    # None if there are several such outputs: they have no one shape and dtype, and their gradients together neither.
-    shape: Any
-
-    def __init__(
-        self, ctx: FunctionCtx, op: Op, inputs: Sequence[Any], parents: list[Node | None], outputs: Sequence[Any],
-        numbers: list[int],
-    ) -> None:  # fmt: skip
-        self.ctx, self.op, self.time, self.numbers = ctx, op, tick(), numbers
-        self.outputs: list[Any] = [(y.shape, y.dtype) if isinstance(y, Tensor) else None for y in outputs]
-        self.shape, self.dtype = self.outputs[numbers[0]] if len(numbers) == 1 else (None, None)
-        specs = [
-            parent or (Spec(x.array) if isinstance(x, Tensor) else None)
-            for x, parent in zip(inputs, parents, strict=True)
-        ]
-        self.rest = parents, specs
-        self.y = self.params = None
-        self.kept: Any = ()
-        self.picks: dict[int, ref[Pick]] = {}
-        ctx._node = ref(self)
-
-    def node_of(self, number: int) -> Node:
-        """The node of an output."""
-        if len(self.numbers) == 1:
-            return self
-        known = self.picks.get(number)
-        pick = None if known is None else known()
-        if pick is None:
-            pick = Pick(self, number)
-            self.picks[number] = ref(pick)
-        return pick
-
-    def unpack(self) -> tuple[Tensor | None, ...]:
-        """The saved tensors. An output is kept as its array and number, because its node points to this one."""
-        if self.kept is FREED:
-            raise RuntimeError(
-                f"trying to backward through the graph a second time: {self.name} has freed what it saved. Pass "
-                f"retain_graph=True to the first backward() or grad(), or compute the loss again"
-            )
-        return tuple(
-            None if array is None else wrap(array, self.node_of(place) if isinstance(place, int) else place)
-            for array, place in self.kept
-        )
-
-    def saved(self) -> tuple[Any, ...]:
-        return () if self.kept is FREED else tuple(array for array, _ in self.kept if array is not None)
-
-    def free(self) -> None:
-        if self.kept:
-            self.kept = FREED
-
-    def __getattr__(self, name: str) -> Any:
-        """What `ctx` has: in PyTorch the node and the context are one object."""
-        return getattr(object.__getattribute__(self, "ctx"), name)
-
-    def __repr__(self) -> str:
-        return f"<{self.op.name}Backward>"
-
-
-class Pick(Node):
-    """The node of one of several outputs."""
-
-    __slots__ = ("__weakref__",)
-
-    def __init__(self, function: FunctionNode, number: int) -> None:
-        self.op, self.time = PICK, tick()
-        self.shape, self.dtype = function.outputs[number]
-        self.p0 = self.s0 = function
-        self.y, self.params = None, {"index": number}
-
-    def __repr__(self) -> str:
-        return repr(self.p0)
 
 
 class Function:
@@ -359,7 +168,7 @@ class Function:
         parents = [x.node if isinstance(x, Tensor) else None for x in args]
         ctx.needs_input_grad = tuple([parent is not None for parent in parents])
         recorded = state.enabled and any(ctx.needs_input_grad)
-        output = _unrecorded(cls._forward_and_setup if has_setup else cls.forward, ctx, *args)
+        output = unrecorded(cls._forward_and_setup if has_setup else cls.forward, ctx, *args)
         outputs = output if isinstance(output, tuple) else (output,)
         # Where in the graph a tensor stands: an input has a parent, an output will have its number.
         places: dict[int, Any] = dict(zip(map(id, args), parents, strict=True))
@@ -430,6 +239,7 @@ def _record(
     for i in numbers:
         y = made[i]
         if y is outputs[i]:
+            # An input, marked as dirty, is still there as that; unless it was returned twice.
             written = id(y) in places and not isinstance(places[id(y)], int)
             places[id(y)] = i
             if written:
@@ -469,12 +279,16 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(backward)
     def marked(ctx: FunctionCtx, *gradients: Any) -> Any:
-        returned = _unrecorded(backward, ctx, *gradients)
+        returned = unrecorded(backward, ctx, *gradients)
         sources = [x for x in (*gradients, *ctx.saved_tensors) if isinstance(x, Tensor) and x.node is not None]
         if not state.enabled or not sources:
             return returned
-        if isinstance(returned, Tensor):
-            return DelayedError.apply(returned, *sources)
-        return tuple(DelayedError.apply(gx, *sources) if isinstance(gx, Tensor) else gx for gx in returned)
+        if not isinstance(returned, tuple):
+            return _once(returned, sources)
+        return tuple(_once(gx, sources) for gx in returned)
 
     return marked
+
+
+def _once(gx: Any, sources: Sequence[Tensor]) -> Any:
+    return DelayedError.apply(gx, *sources) if isinstance(gx, Tensor) else gx

@@ -15,7 +15,7 @@ from weakref import ref
 from autodiff import grad_mode
 from autodiff.graph import Leaf
 from autodiff.op import describe
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, expect_grad, wrap
 
 _numbers = count().__next__
 
@@ -58,7 +58,7 @@ class Hooks:
                         gradient = _checked(replaced, gradient)
                 tensor = self.retaining() if self.retaining is not None else None
                 if tensor is not None:
-                    tensor._grad = gradient.clone() if tensor._grad is None else tensor._grad + gradient
+                    tensor.grad = gradient.clone() if tensor.grad is None else tensor.grad + gradient
         finally:
             grad_mode.state.in_rule = before
         return gradient if recorded else gradient.array
@@ -137,6 +137,7 @@ def retain_grad(x: Tensor) -> None:
     if x.is_leaf and x.node is not None:
         return
     _hooks_of(x, "retain_grad").retaining = ref(x)
+    expect_grad(x)
 
 
 def retains_grad(x: Tensor) -> bool:

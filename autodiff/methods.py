@@ -64,7 +64,7 @@ from autodiff.ops import (
     windows,
 )
 from autodiff.outside import no_attribute
-from autodiff.tensor import Tensor
+from autodiff.tensor import Tensor, unset
 
 METHODS: dict[ModuleType, str] = {
     decompositions: "cholesky",
@@ -237,6 +237,8 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 
 def _getattr(self: Tensor, name: str) -> Any:
+    if name in ("alias", "grad"):
+        return unset(self, name)
     raise no_attribute("'Tensor' object", name, self)
 
 

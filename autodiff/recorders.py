@@ -64,7 +64,6 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         out = _new_tensor(Tensor)
         out.array = y
         out.node = node
-        out._grad = out.alias = None
         return out
 
     if not op.view:
@@ -170,7 +169,6 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         out = _new_tensor(Tensor)
         out.array = y
         out.node = node
-        out._grad = out.alias = None
         return out
 
     return record

@@ -33,45 +33,20 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_grad", "alias", "array", "node")
+    # Ops leave `alias` and `grad` unset, which saves them two stores; unset they read as None: see `unset`.
+    __slots__ = ("__weakref__", "alias", "array", "grad", "node")
 
     array: Array
     node: Node | None
     # What `views` knows of the memory this tensor shares: see there.
     alias: Any
-    _grad: Tensor | None
+    grad: Tensor | None
 
     def __init__(self, *data: Any) -> None:
         sizes = len(data) != 1 or type(data[0]) is int
         dtype = dtypes.get_default_dtype()
         self.array = np.zeros(data, dtype) if sizes and data else np.array(data[0] if data else [], dtype)
-        self.node = self.alias = self._grad = None
-
-    @property
-    def grad(self) -> Tensor | None:
-        """The gradient that `backward` accumulated, None before; only leaves get one, unless `retain_grad` was called.
-
-        Assigning a tensor of another shape or dtype is a RuntimeError.
-        """
-        if self._grad is None and self.node is not None and self.node.op is not None and not self.node.op.hooks:
-            warnings.warn(
-                f"the .grad of a tensor that is not a leaf is None: this one was computed by {self.node.name}, and "
-                f"backward() keeps the gradients of leaves only; call x.retain_grad() before backward() to keep it",
-                stacklevel=2,
-            )
-        return self._grad
-
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None:
-            if not isinstance(value, Tensor):
-                raise TypeError(f"x.grad expects a Tensor or None, got {type(value).__name__}")
-            if value.array.shape != self.array.shape or value.array.dtype is not self.array.dtype:
-                raise RuntimeError(
-                    f"x.grad expects a tensor of the shape {self.shape} and dtype {self.dtype} of x, got "
-                    f"{value.dtype} {value.shape}"
-                )
-        self._grad = value
+        self.node = self.alias = self.grad = None
 
     @property
     def requires_grad(self) -> bool:
@@ -303,8 +278,8 @@ class Tensor(TensorMethods):
                 "use x.detach().clone()"
             )
         copy = memo[id(self)] = _restore(type(self), self.array.copy(), self.requires_grad)
-        if self._grad is not None:
-            copy._grad = wrap(self._grad.array.copy())
+        if self.grad is not None:
+            copy.grad = wrap(self.grad.array.copy())
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
@@ -330,15 +305,35 @@ def wrap(array: Array, node: Node | None = None) -> Tensor:
     tensor = _new(Tensor)
     tensor.array = array
     tensor.node = node
-    tensor._grad = None
-    tensor.alias = INFERENCE if grad_mode.inferring and state.inference else None
+    if grad_mode.inferring and state.inference:
+        tensor.alias = INFERENCE
     return tensor
+
+
+def unset(tensor: Tensor, slot: str) -> None:
+    """What reading a slot that was never set does: it is None from now on, and for a gradient there may be advice."""
+    if slot == "grad" and tensor.node is not None and tensor.node.op is not None:
+        warnings.warn(
+            f"the .grad of a tensor that is not a leaf is None: this one was computed by {tensor.node.name}, and "
+            f"backward() keeps the gradients of leaves only; call x.retain_grad() before backward() to keep it",
+            stacklevel=3,
+        )
+    else:
+        setattr(tensor, slot, None)
+
+
+def expect_grad(tensor: Tensor) -> None:
+    """Let ``.grad`` of a computed tensor be None without advice: somebody has asked for a gradient there."""
+    try:
+        Tensor.__dict__["grad"].__get__(tensor)
+    except AttributeError:
+        tensor.grad = None
 
 
 def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     tensor = _new(cls)
     tensor.array = own_dtype(array)
-    tensor._grad = tensor.node = tensor.alias = None
+    tensor.grad = tensor.node = tensor.alias = None
     if requires_grad:
         tensor.node = Leaf(tensor)
     return tensor

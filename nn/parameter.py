@@ -26,7 +26,7 @@ class Parameter(Tensor):
                 f"Parameter expected a tensor, got {type(data).__name__}: write nn.Parameter(ad.tensor(...))"
             )
         self.array = data.array
-        self.node = self.alias = self._grad = None
+        self.node = self.alias = self.grad = None
         self.requires_grad_(requires_grad)
 
     def __repr__(self) -> str:

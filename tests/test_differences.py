@@ -195,6 +195,14 @@ def test_create_graph_cycles() -> None:
         gc.enable()
 
 
+def test_assigned_gradients() -> None:
+    p = ad.ones(2, requires_grad=True)
+    p.grad = ad.ones(3)
+    with pytest.raises(ValueError, match=r"shape \(2,\).*got \(3,\).*\.grad"):
+        optim.SGD([p], lr=0.1).step()
+    assert p.tolist() == [1.0, 1.0]
+
+
 def test_numpy_functions() -> None:
     x = ad.tensor([0.5], requires_grad=True)
     assert repr(np.tanh(x).grad_fn) == "<TanhBackward0>"

@@ -440,16 +440,12 @@ def test_a_rate_that_is_set_later_must_be_finite() -> None:
 
 def test_a_gradient_of_another_shape_is_refused() -> None:
     a, b, _ = params = parameters()
+    a.grad = ad.ones(2, 3)
     b.grad = ad.ones(2)
     before = bits(params)
-    with pytest.raises(RuntimeError, match=r"shape \(3, 2\) and dtype .* got float32 \(2, 3\)"):
-        a.grad = ad.ones(2, 3)
-    a.grad = ad.ones(3, 2)
-    a.data = ad.ones(2, 3)
-    with pytest.raises(ValueError, match=r"shape \(2, 3\) to have that shape, got \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) to have that shape, got \(2, 3\)"):
         optim.SGD(params, lr=0.1).step()
-    a.data = ad.zeros(3, 2)
-    assert bits(params)[1:] == before[1:]
+    assert bits(params) == before
 
 
 def test_an_optimizer_without_an_update_says_what_to_define() -> None:

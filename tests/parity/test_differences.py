@@ -186,6 +186,13 @@ def test_create_graph_cycles() -> None:
         torch.set_warn_always(False)
 
 
+def test_assigned_gradients() -> None:
+    x = torch.ones(2, requires_grad=True)
+    for bad in (torch.ones(3), torch.ones(2, dtype=torch.float64), 3.0):
+        with pytest.raises((RuntimeError, TypeError)):
+            x.grad = bad
+
+
 def test_numpy_functions() -> None:
     x = torch.tensor([0.5])
     with warnings.catch_warnings():
