@@ -15,52 +15,56 @@ from autodiff.tensor import Tensor
 from autodiff.views import Step
 
 
-def copy_(x: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Write the values of `src`, which broadcasts and is converted, into `x`."""
+def _put(x: Tensor, name: str, src: Any) -> Tensor:
     values = src.array if isinstance(src, Tensor) else src
 
     def write() -> None:
         try:
             np.copyto(x.array, values, casting="unsafe")
         except ValueError as error:
-            raise OpError(f"copy_: expected values that broadcast to {x.shape}, got {describe(src)}") from error
+            raise OpError(f"{name}: expected values that broadcast to {x.shape}, got {describe(src)}") from error
 
-    return assign(x, "copy_", src, (), write)
+    return assign(x, name, src, (), write)
+
+
+def copy_(x: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write the values of `src`, which broadcasts and is converted, into `x`."""
+    return _put(x, "copy_", src)
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:
     """Write one value, a number or a 0-d tensor, everywhere."""
     if isinstance(value, Tensor) and value.ndim:
         raise OpError(f"fill_: expected a number or a 0-d tensor, got {describe(value)}; copy_ takes others")
-    return copy_(x, value)
+    return _put(x, "fill_", value)
 
 
 def zero_(x: Tensor) -> Tensor:
     """Write 0 everywhere."""
-    return copy_(x, 0)
+    return _put(x, "zero_", 0)
 
 
 def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
     """Write numbers drawn uniformly from [a, b)."""
-    return copy_(x, (generator or random.default_generator).uniform(x.shape, x.dtype, a, b))
+    return _put(x, "uniform_", (generator or random.default_generator).uniform(x.shape, x.dtype, a, b))
 
 
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
     """Write numbers drawn from the normal distribution."""
-    return copy_(x, (generator or random.default_generator).normal(x.shape, x.dtype, mean, std))
+    return _put(x, "normal_", (generator or random.default_generator).normal(x.shape, x.dtype, mean, std))
 
 
 def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: random.Generator | None = None) -> Tensor:
     """Write ones with probability `p`, a number or a tensor of them, else zeros."""
     source = generator or random.default_generator
     if isinstance(p, Tensor):
-        return copy_(x, source.bernoulli_like(np.broadcast_to(p.array, x.shape)))
-    return copy_(x, source.bernoulli(x.shape, p))
+        return _put(x, "bernoulli_", source.bernoulli_like(np.broadcast_to(p.array, x.shape)))
+    return _put(x, "bernoulli_", source.bernoulli(x.shape, p))
 
 
 def exponential_(x: Tensor, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
     """Write numbers drawn from the exponential distribution of rate `lambd`."""
-    return copy_(x, (generator or random.default_generator).exponential(x.shape, x.dtype, lambd))
+    return _put(x, "exponential_", (generator or random.default_generator).exponential(x.shape, x.dtype, lambd))
 
 
 def setitem(x: Tensor, index: Any, value: Any, name: str = "x[...] = ...") -> None:

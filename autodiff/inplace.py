@@ -142,12 +142,14 @@ def in_place(function: Callable[..., Tensor], name: str, ufunc: np.ufunc | None 
     op: Op | None = getattr(function, "op", None)
     if ufunc is None and op is not None and isinstance(op.kernel, np.ufunc):
         ufunc = op.kernel
+    by_element = ufunc is not None or (op is not None and op.kind == "elementwise")
 
     @wraps(function, updated=())
     def write(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         others = (*args, *kwargs.values())
         recorded = records(input, name, others)
-        writable(input, name, others)
+        # Elementwise ops alone refuse operands that overlap, as in PyTorch.
+        writable(input, name, others if by_element else ())
         x = input.array
         if recorded:
             node = _overwrite(input, name, function, op, args, kwargs)

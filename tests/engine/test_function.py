@@ -121,6 +121,53 @@ def test_backward_is_called_once_for_all_outputs_and_only_with_those_used() -> N
     assert calls[1][2] is None
 
 
+class Both(ad.Function):
+    """The product and the sine of the first, both saved with the inputs."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        y, s = a * b, a.sin()
+        ctx.save_for_backward(a, b, s)
+        return y, s
+
+    @staticmethod
+    def backward(ctx: Any, gy: Tensor, gs: Tensor) -> tuple[Tensor, Tensor]:
+        a, b, s = ctx.saved_tensors
+        # cos a, by what was saved of the output where that is no loss: its derivative goes through the output too.
+        return gy * b + gs * (a.cos() * (1 - s) + s * a.cos()), gy * a
+
+
+def by_ops(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return a * b, a.sin()
+
+
+def derivatives_of_a_random_program(seed: int, both: Callable[..., Any]) -> list[Any]:
+    """First and second derivatives with respect to leaves and values in between, for the ops that `both` gives."""
+    rng = np.random.default_rng(seed)
+    leaves = [ad.tensor(rng.uniform(-1, 1, 3), requires_grad=True) for _ in range(2)]
+    values = list(leaves)
+    for _ in range(rng.integers(2, 8)):
+        a, b = (values[i] for i in rng.integers(0, len(values), 2))
+        made = both(a, b)
+        values += [made[0] if rng.random() < 0.3 else made[1]] if rng.random() < 0.5 else made
+    wanted = [*leaves, values[rng.integers(2, len(values))]]
+    total = sum(
+        (value * float(weight)).sum() for value, weight in zip(values, rng.uniform(1, 2, len(values)), strict=True)
+    )
+    first = ad.grad(total, wanted, create_graph=True, materialize_grads=True)
+    penalty = sum((g * g * g).sum() for g in first)
+    second = ad.grad(penalty, wanted, retain_graph=True, materialize_grads=True)
+    total.backward()
+    return [g.detach().numpy() for g in (*first, *second, *(x.grad for x in leaves))]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_programs_agree_with_those_made_of_ops(seed: int) -> None:
+    expected, found = (derivatives_of_a_random_program(seed, both) for both in (by_ops, Both.apply))
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9)
+
+
 def test_in_a_module_it_trains() -> None:
     class Activation(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -181,6 +228,9 @@ def test_once_differentiable_says_so_also_if_the_gradient_that_came_is_constant(
             return ad.from_numpy(2 * x.numpy() * g.numpy())
 
     assert ad.gradcheck(Square.apply, double())
+    nothing = make(backward=once_differentiable(lambda ctx, g: None))
+    x = double()
+    assert ad.grad(nothing(x).sum(), x, create_graph=True, allow_unused=True) == (None,)
     x = double()
     (first,) = ad.grad(Square.apply(x).sum(), x, create_graph=True)
     np.testing.assert_array_equal(first.detach().numpy(), 2 * x.detach().numpy())
@@ -346,6 +396,10 @@ def test_hooks_on_an_output_and_on_the_input() -> None:
     x = double()
     middle = x * 1
     r, t = PolarParts.apply(middle, middle)
+    only = Swish.apply(middle)
+    only.register_hook(lambda g: 0 * g)
+    only.sum().backward(retain_graph=True)
+    assert not x.grad.numpy().any()
     seen: list[str] = []
     r.register_hook(lambda g: seen.append("output") or 10 * g)
     middle.register_hook(lambda g: seen.append("input"))

@@ -415,6 +415,13 @@ def twice(m: Any) -> None:
     total.backward()
 
 
+def passed_on_then_written(m: Any) -> None:
+    middle = x_of(m) * 1
+    y = once(m, lambda ctx, x: x, lambda ctx, g: g)(middle)
+    middle.mul_(2)
+    y.sum().backward()
+
+
 def written(m: Any) -> None:
     middle = x_of(m) * 1
     y = once(m, saves, uses)(middle)
@@ -472,7 +479,8 @@ ERRORS: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         lambda m: once(m, lambda ctx, x: x.view(1, 2), uses)(x_of(m) * 1).mul_(2), RuntimeError, "view .* MyFunction|"
         "MyFunction is a view",
     ),
-    "an input that is passed on, written to": (
+    "an input that is passed on, then written to": (passed_on_then_written, RuntimeError, "view"),
+    "an output that is an input, written to": (
         lambda m: once(m, lambda ctx, x: x, uses)(x_of(m) * 1).mul_(2), RuntimeError, "view",
     ),
 }  # fmt: skip
