@@ -16,7 +16,7 @@ from autodiff.grad_mode import INFERENCE, state
 from autodiff.graph import Node
 from autodiff.op import Op
 from autodiff.tensor import Tensor, View, wrap
-from autodiff.views import register
+from autodiff.views import track
 from autodiff.writes import record_write
 
 
@@ -215,10 +215,7 @@ def _check_dirty(
 def _same_memory(x: Tensor) -> Tensor:
     """Another tensor on the memory of `x`, a view of what that is a view of."""
     out = wrap(x.array)
-    if x.alias is not INFERENCE:
-        root, steps = (x.alias.root, x.alias.steps) if type(x.alias) is View else (x, ())
-        out.alias = View(root, steps, None)
-        register(root, out)
+    track(out, x, None, None)
     return out
 
 

@@ -64,7 +64,7 @@ from autodiff.ops import (
     windows,
 )
 from autodiff.outside import no_attribute
-from autodiff.tensor import Tensor, unset
+from autodiff.tensor import Tensor, missing_grad
 
 METHODS: dict[ModuleType, str] = {
     decompositions: "cholesky",
@@ -95,7 +95,7 @@ METHODS: dict[ModuleType, str] = {
     extrema: "amax amin aminmax argmax argmin max min",
     moments: "corrcoef cov std var",
     order_statistics: "median mode nanmedian nanquantile quantile",
-    norms: "norm",
+    norms: "norm renorm",
     counting: "bincount count_nonzero histc histogram unique unique_consecutive",
     shape: "broadcast_to expand expand_as flatten ravel reshape reshape_as squeeze unflatten unsqueeze view view_as",
     creation: "new_empty new_full new_ones new_tensor new_zeros",
@@ -120,7 +120,8 @@ METHODS: dict[ModuleType, str] = {
     bessel: "i0",
     special: "logit sinc",
     hooks: "register_hook register_post_accumulate_grad_hook retain_grad",
-    assignment: "bernoulli_ copy_ exponential_ fill_ fill_diagonal_ normal_ uniform_ zero_",
+    assignment: "bernoulli_ cauchy_ copy_ exponential_ fill_ fill_diagonal_ geometric_ log_normal_ normal_ random_ "
+    "uniform_ zero_",
 }
 # Methods with a form in place, whose name ends in an underscore, and those whose form in place changes the view.
 IN_PLACE = (
@@ -130,7 +131,7 @@ IN_PLACE = (
     "digamma div divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac ge greater "
     "greater_equal gt heaviside hypot i0 index_add index_copy index_fill index_reduce ldexp le lerp less less_equal "
     "lgamma log log10 log1p log2 logical_and logical_not logical_or logical_xor logit lt masked_fill masked_scatter "
-    "mul multiply mvlgamma nan_to_num ne neg negative not_equal pow put rad2deg reciprocal relu remainder round rsqrt "
+    "mul multiply mvlgamma nan_to_num ne neg negative not_equal pow put rad2deg reciprocal relu remainder renorm round rsqrt "
     "scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh sqrt square sub subtract tan tanh tril triu "
     "true_divide trunc xlogy"
 )
@@ -237,8 +238,8 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 
 def _getattr(self: Tensor, name: str) -> Any:
-    if name in ("alias", "grad"):
-        return unset(self, name)
+    if name == "grad":
+        return missing_grad(self)
     raise no_attribute("'Tensor' object", name, self)
 
 

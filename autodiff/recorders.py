@@ -64,6 +64,7 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         out = _new_tensor(Tensor)
         out.array = y
         out.node = node
+        out.alias = None
         return out
 
     if not op.view:
@@ -169,6 +170,7 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         out = _new_tensor(Tensor)
         out.array = y
         out.node = node
+        out.alias = None
         return out
 
     return record

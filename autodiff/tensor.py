@@ -33,7 +33,7 @@ class Tensor(TensorMethods):
     tensor([2., 4.])
     """
 
-    # Ops leave `alias` and `grad` unset, which saves them two stores; unset they read as None: see `unset`.
+    # Ops leave `grad` unset, which saves each a store; unset it reads as None: see `missing_grad`.
     __slots__ = ("__weakref__", "alias", "array", "grad", "node")
 
     array: Array
@@ -289,12 +289,31 @@ class Tensor(TensorMethods):
 
 
 class View:
-    """How a tensor lies in the memory of another, its root: see `views`."""
+    """How a tensor lies in the memory of another, its root: see `views`.
 
-    __slots__ = ("origin", "root", "steps")
+    ``op`` with ``params`` made it, of ``shape``, from the view that ``before`` describes, or, if that is None, from the
+    root itself; ``origin`` says what forbids writing to it where gradients are recorded, if anything does.
+    """
 
-    def __init__(self, root: Tensor, steps: tuple[Any, ...], origin: str | None) -> None:
-        self.root, self.steps, self.origin = root, steps, origin
+    __slots__ = ("before", "op", "origin", "params", "root", "shape")
+
+    root: Tensor
+    before: View | None
+    op: Any
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    origin: str | None
+
+    @property
+    def steps(self) -> tuple[Any, ...]:
+        """The steps from the root, in order: ``(op, params, shape)`` each."""
+        steps: list[Any] = []
+        view: View | None = self
+        while view is not None:
+            if view.op is not None:
+                steps.append((view.op, view.params, view.shape))
+            view = view.before
+        return tuple(reversed(steps))
 
 
 Tensors = Tensor | Sequence[Tensor]
@@ -305,21 +324,20 @@ def wrap(array: Array, node: Node | None = None) -> Tensor:
     tensor = _new(Tensor)
     tensor.array = array
     tensor.node = node
-    if grad_mode.inferring and state.inference:
-        tensor.alias = INFERENCE
+    tensor.alias = INFERENCE if grad_mode.inferring and state.inference else None
     return tensor
 
 
-def unset(tensor: Tensor, slot: str) -> None:
-    """What reading a slot that was never set does: it is None from now on, and for a gradient there may be advice."""
-    if slot == "grad" and tensor.node is not None and tensor.node.op is not None:
+def missing_grad(tensor: Tensor) -> None:
+    """What reading a gradient that was never set gives: None, and for a computed tensor advice."""
+    if tensor.node is None or tensor.node.op is None:
+        tensor.grad = None
+    else:
         warnings.warn(
             f"the .grad of a tensor that is not a leaf is None: this one was computed by {tensor.node.name}, and "
             f"backward() keeps the gradients of leaves only; call x.retain_grad() before backward() to keep it",
             stacklevel=3,
         )
-    else:
-        setattr(tensor, slot, None)
 
 
 def expect_grad(tensor: Tensor) -> None:

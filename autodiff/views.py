@@ -1,7 +1,7 @@
 """Views: which tensors share whose memory, so that a write through one of them gives all of them their history.
 
-A tensor that an op made without a copy has a `View`: its root, the tensor that owns the history of the memory, and the
-steps from there, ``(op, params, shape)`` each. A root holds weak references to its views. Nothing else is kept, and a
+A tensor that an op made without a copy has a `View`: its root, the tensor that owns the history of the memory, and what
+was done to it on the way. A root holds weak references to its views. Nothing else is kept, and a
 view never holds a node of its root, so that no graph outlives its tensors.
 """
 
@@ -20,26 +20,36 @@ from autodiff.writes import owner
 
 Step = tuple[Any, dict[str, Any], tuple[int, ...]]
 _cleaning = threading.Lock()
+_new: Any = object.__new__
 
 
-def track(out: Tensor, source: Tensor, op: Any, params: dict[str, Any]) -> None:
-    """Note that `op` made `out` of `source`, if it lies in the same memory."""
+def track(out: Tensor, source: Tensor, op: Any, params: dict[str, Any] | None) -> None:
+    """Note that `op` made `out` of `source`, if it lies in the same memory; without an op it is the same again."""
     array, base = out.array, source.array
-    if array.base is None or (array.base is not base and owner(array) is not owner(base)):
+    memory = array.base
+    # The last test alone would do; the others are quick.
+    shared = array is base or memory is base or (memory is not None and memory is base.base)
+    if not shared and (memory is None or owner(array) is not owner(base)):
         return
-    origin = None
-    if grad_mode.disabled and not state.enabled:
-        origin = "inside inference_mode" if state.inference else "inside no_grad"
     known = source.alias
-    step = (op, params, array.shape)
-    if type(known) is View:
-        out.alias = View(known.root, (*known.steps, step), known.origin or origin)
-        register(known.root, out)
-    elif known is INFERENCE:
+    if known is INFERENCE:
         out.alias = INFERENCE
+        return
+    out.alias = view = _new(View)
+    view.op = op
+    view.params = params
+    view.shape = array.shape
+    view.origin = None
+    if type(known) is View:
+        view.before = known
+        view.root = known.root
+        view.origin = known.origin
     else:
-        out.alias = View(source, (step,), origin)
-        register(source, out)
+        view.before = None
+        view.root = source
+    if grad_mode.disabled and view.origin is None and not state.enabled:
+        view.origin = "inside inference_mode" if state.inference else "inside no_grad"
+    register(view.root, out)
 
 
 def register(root: Tensor, view: Tensor) -> None:
