@@ -167,7 +167,7 @@ from autodiff.ops.least_squares import pinverse
 from autodiff.ops.limits import clamp, clamp_max, clamp_min, clip, fmax, fmin, maximum, minimum, nan_to_num
 from autodiff.ops.matrix_functions import matrix_exp
 from autodiff.ops.moments import corrcoef, cov, std, std_mean, var, var_mean
-from autodiff.ops.norms import norm
+from autodiff.ops.norms import norm, renorm
 from autodiff.ops.older_decompositions import qr, svd
 from autodiff.ops.order_statistics import median, mode, nanmedian, nanquantile, quantile
 from autodiff.ops.powers import float_power, hypot, ldexp, pow, rsqrt, sqrt, square
@@ -559,6 +559,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "remainder",
+    "renorm",
     "repeat_interleave",
     "reshape",
     "result_type",

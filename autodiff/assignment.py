@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from autodiff.inplace import assign, in_place
 from autodiff.op import OpError, describe
 from autodiff.ops.indexing import get_at, integers_first, kept, plain_index
 from autodiff.ops.scattering import index_put
-from autodiff.tensor import Tensor
+from autodiff.tensor import Array, Tensor
 from autodiff.views import Step
 
 
@@ -67,33 +69,81 @@ def exponential_(x: Tensor, lambd: float = 1.0, *, generator: random.Generator |
     return _put(x, "exponential_", (generator or random.default_generator).exponential(x.shape, x.dtype, lambd))
 
 
+def log_normal_(x: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: random.Generator | None = None) -> Tensor:
+    """Write exp(n) for n drawn from the normal distribution of this mean and standard deviation."""
+    source = generator or random.default_generator
+    return _drawn(x, "log_normal_", (math.exp(source.normal((), np.float64, mean, std)) for _ in range(x.array.size)))
+
+
+def cauchy_(x: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
+    """Write numbers drawn from the Cauchy distribution; those of float64 are PyTorch's up to the last digits."""
+    units = (generator or random.default_generator).uniform((x.array.size,), np.float64).tolist()
+    return _drawn(x, "cauchy_", (median + sigma * math.tan(math.pi * (unit - 0.5)) for unit in units))
+
+
+def geometric_(x: Tensor, p: float, *, generator: random.Generator | None = None) -> Tensor:
+    """Write how many trials of success probability `p` it takes to the first success, at least 1."""
+    if not 0 < p < 1:
+        raise OpError(f"geometric_: expected a probability between 0 and 1, got {p!r}")
+    units = (generator or random.default_generator).uniform((x.array.size,), np.float64).tolist()
+    return _drawn(x, "geometric_", (math.ceil(math.log(unit) / math.log1p(-p)) for unit in units))
+
+
+def random_(x: Tensor, *bounds: int, to: int | None = None, generator: random.Generator | None = None) -> Tensor:
+    """Write integers drawn evenly: ``random_(high)`` below `high`, ``random_(low, high)`` from `low` on.
+
+    Without bounds they are all from 0 to the largest up to which the dtype has every integer.
+    """
+    source = generator or random.default_generator
+    limits = bounds if to is None else (*bounds, to)
+    if len(limits) > 2:
+        raise TypeError(f"random_: expected at most two bounds, got {limits}")
+    if not limits:
+        return _put(x, "random_", source.all_integers(x.shape, x.dtype))
+    low, high = (0, *limits)[-2:]
+    return _put(x, "random_", source.integers(low, high, x.shape, x.dtype))
+
+
+def _drawn(x: Tensor, name: str, numbers: Iterator[float]) -> Tensor:
+    if name != "geometric_" and x.dtype.kind != "f":
+        raise OpError(f"{name}: expected a tensor of floating-point dtype, got {describe(x)}")
+    return _put(x, name, np.fromiter(numbers, np.float64, x.array.size).reshape(x.shape))
+
+
 def setitem(x: Tensor, index: Any, value: Any, name: str = "x[...] = ...") -> None:
     """``x[index] = value``, for the indices that ``x[index]`` takes; the value broadcasts and is converted."""
     first, last = integers_first(plain_index(index))
-    numbers = value.array if isinstance(value, Tensor) else value
-    steps: tuple[Step, ...] = ((get_at.op, {"index": kept(last, x, *_tensors(value))}, ()),)
+    whole = x.shape
     try:
-        target = x.array
         if first is not None:
-            target = target[first]
-            steps = ((get_at.op, {"index": first}, target.shape), *steps)
-        if isinstance(numbers, np.ndarray) and numbers.ndim and numbers.shape[0] == 1:
-            # PyTorch lets the value have leading axes of length 1 that the place lacks.
-            ndim = target[last].ndim
-            while numbers.ndim > ndim and numbers.shape[0] == 1:
-                numbers = numbers[0]
+            x = get_at(x, index=first)
+        arrays = any(isinstance(part, np.ndarray) for part in last)
+        if not arrays:
+            x = get_at(x, index=last)
     except IndexError as error:
-        raise IndexError(f"{name}: {error} (x has shape {x.shape})") from error
+        raise IndexError(f"{name}: {error} (x has shape {whole})") from error
+    steps: tuple[Step, ...] = ((get_at.op, {"index": kept(last, x, *_tensors(value))}, ()),) if arrays else ()
+    numbers = value.array if isinstance(value, Tensor) else value
 
     def write() -> None:
+        target, at = x.array, last if arrays else ...
         try:
-            target[last] = numbers
+            target[at] = _without_leading_ones(numbers, target, at)
         except IndexError as error:
-            raise IndexError(f"{name}: {error} (x has shape {x.shape})") from error
+            raise IndexError(f"{name}: {error} (x has shape {whole})") from error
         except ValueError as error:
-            raise OpError(f"{name}: {error}; x has shape {x.shape}, the value is {describe(value)}") from error
+            raise OpError(f"{name}: {error}; x has shape {whole}, the value is {describe(value)}") from error
 
     assign(x, name, value, steps, write)
+
+
+def _without_leading_ones(numbers: Any, target: Array, at: Any) -> Any:
+    """The value without leading axes of length 1 that the place lacks, which PyTorch lets it have."""
+    if isinstance(numbers, np.ndarray) and numbers.ndim and numbers.shape[0] == 1:
+        ndim = target[at].ndim
+        while numbers.ndim > ndim and numbers.shape[0] == 1:
+            numbers = numbers[0]
+    return numbers
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -36,7 +36,7 @@ def records(x: Tensor, name: str, others: Sequence[Any]) -> bool:
         raise RuntimeError(
             f"{name}: a tensor made inside inference_mode cannot be written to outside of it; clone() it"
         )
-    if not state.enabled:
+    if not state.enabled or x.array.dtype.kind != "f":
         return False
     viewed = type(known) is View and known.root.node is not None
     if x.node is None and not viewed and not any(isinstance(other, Tensor) and other.node for other in others):
@@ -148,8 +148,8 @@ def in_place(function: Callable[..., Tensor], name: str, ufunc: np.ufunc | None 
     def write(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         others = (*args, *kwargs.values())
         recorded = records(input, name, others)
-        # Elementwise ops alone refuse operands that overlap, as in PyTorch.
-        writable(input, name, others if by_element else ())
+        # As in PyTorch, ``x.masked_fill_(mask, x[0, 0])`` may read what it writes to, ``x.mul_(x[0, 0])`` may not.
+        writable(input, name, others if by_element else [other for other in others if getattr(other, "ndim", 0)])
         x = input.array
         if recorded:
             node = _overwrite(input, name, function, op, args, kwargs)
@@ -199,7 +199,7 @@ def _overwrite(
     stale = False
     if single and node is not None and node.op is op:
         for slot, saved in zip(("s0", "s1", "s2"), node.operands(), strict=False):
-            if isinstance(saved, np.ndarray) and np.may_share_memory(saved, x):
+            if isinstance(saved, np.ndarray) and owner(saved) is owner(x):
                 if slot == "s0":
                     node.s0 = saved.copy()
                 else:
@@ -235,6 +235,8 @@ def moved_in_place(function: Callable[..., Tensor], name: str) -> Callable[..., 
             input.node = result.node
         if type(result.alias) is View:
             register(result.alias.root, input)
+        # A graph that has saved the tensor expects it as it was.
+        record_write(input.array, by=name)
         return input
 
     change.__name__ = change.__qualname__ = name

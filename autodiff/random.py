@@ -227,6 +227,17 @@ class Generator:
         offsets = raw % np.uint64(span) if span < 2**64 else raw
         return (offsets + np.uint64(low % 2**64)).view(np.int64).astype(dtype).reshape(shape)
 
+    def all_integers(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """Draw evenly from the integers from 0 on that the dtype represents without gaps: `random_` without bounds.
+
+        >>> Generator().manual_seed(0).all_integers((3,), "uint8")
+        array([172,  47, 117], dtype=uint8)
+        """
+        dtype = np.dtype(dtype)
+        largest = _integer_bounds(dtype)[1] if dtype.kind in "biu" else 2 ** (np.finfo(dtype).nmant + 1)
+        raw = (self._raw64 if dtype.itemsize == 8 else self._raw32)(math.prod(shape))
+        return (raw % np.uint64(largest + 1)).astype(dtype).reshape(shape)
+
     def permutation(self, n: int) -> NDArray[np.int64]:
         """Draw an order of 0, ..., n - 1, all orders being equally likely: `randperm`. Raises ValueError for n < 0.
 

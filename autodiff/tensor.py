@@ -87,9 +87,14 @@ class Tensor(TensorMethods):
         """Whether the user made this tensor, or nothing is recorded for it."""
         return self.node is None or self.node.op is None
 
-    def is_view(self) -> bool:
+    def _is_view(self) -> bool:
         """Whether this tensor shares the memory of another from which an op made it."""
         return isinstance(self.alias, View)
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor that this one is a view of, itself no view; None for a tensor that is no view."""
+        return self.alias.root if isinstance(self.alias, View) else None
 
     def is_inference(self) -> bool:
         """Whether this tensor was made inside `inference_mode`, and so can never take part in a backward pass."""
@@ -135,7 +140,7 @@ class Tensor(TensorMethods):
 
     def detach_(self) -> Self:
         """Cut this tensor itself off from the graph; returns it. RuntimeError for a view: its base has the history."""
-        if self.is_view():
+        if self._is_view():
             raise RuntimeError("detach_() of a view would leave its base with the history; use x = x.detach()")
         self.node = None
         return self

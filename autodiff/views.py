@@ -108,7 +108,12 @@ def derived(op: Any, a: Node | None, b: Node | None, shape: tuple[int, ...], par
 
 def shared_places(array: Array) -> bool:
     """Whether elements of `array` lie at one place in memory, as in an expanded tensor."""
-    strides = array.strides
-    if 0 not in strides or not array.size:
+    if array.flags.c_contiguous:
         return False
-    return any(step == 0 and length > 1 for step, length in zip(strides, array.shape, strict=True))
+    reached = 0
+    for step, length in sorted((abs(step), length) for step, length in zip(array.strides, array.shape, strict=True)):
+        if length > 1:
+            if step <= reached:
+                return bool(array.size)
+            reached += step * (length - 1)
+    return False

@@ -1,13 +1,15 @@
-"""`norm`, PyTorch's older function for the norms of vectors and matrices; the newer ones are in `ad.linalg`."""
+"""`norm`, PyTorch's older function for the norms of vectors and matrices, and `renorm`; newer ones are in `ad.linalg`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from autodiff.op import OpError
+from autodiff.op import OpError, describe
 from autodiff.ops.matrix_norm import matrix_norm
 from autodiff.ops.reduction import Dim, axes_of, numpy_names
+from autodiff.ops.selection import where
+from autodiff.ops.shape import positive_axis
 from autodiff.ops.vector_norm import vector_norm
 from autodiff.tensor import Tensor
 
@@ -30,3 +32,20 @@ def norm(
     if isinstance(p, str) and (p != "fro" or (isinstance(dim, Sequence) and len(dim) > 2)):
         raise OpError(f'norm: expected a number, "nuc", or "fro" with at most two dims, got {p!r} with dim {dim}')
     return vector_norm(input, 2.0 if p is None or p == "fro" else float(p), dim, keepdim, dtype=dtype)
+
+
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """Each slice across `dim` scaled down to the p-norm `maxnorm` where its own is larger.
+
+    >>> import autodiff as ad
+    >>> ad.renorm(ad.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
+    axis = positive_axis(dim, input.ndim)
+    others = tuple(d for d in range(input.ndim) if d != axis)
+    if not others:
+        raise OpError(f"renorm: expected a tensor of two dimensions or more, got {describe(input)}")
+    lengths = vector_norm(input, float(p), others, keepdim=True)
+    # PyTorch adds 1e-7, so that the result is no longer than `maxnorm` in spite of rounding.
+    return input * where(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1.0)

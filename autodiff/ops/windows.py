@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from autodiff import grad_mode
-from autodiff.dtypes import DType
 from autodiff.op import OpError, Recorder
 from autodiff.ops.axes import permute
+from autodiff.ops.memory import address, laid
 from autodiff.ops.shape import positive_axis, reshape
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor, wrap
@@ -19,28 +19,10 @@ from autodiff.writes import owner
 Shape = tuple[int, ...]
 
 
-def _address(x: Array) -> int:
-    return int(x.__array_interface__["data"][0])
-
-
-def _laid(x: Array, dtype: DType, shape: Shape, strides: Shape, start: int = 0) -> Array:
-    """A view of the memory of `x`; strides, and the start counted from the first element of `x`, are in bytes.
-
-    np.lib.stride_tricks.as_strided takes five times as long and hides whose memory it is from the write log.
-    """
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    if not x.flags.c_contiguous:
-        memory = owner(x)
-        start += _address(x) - _address(memory)
-        x = memory.transpose(sorted(range(memory.ndim), key=lambda i: -memory.strides[i]))
-    return np.ndarray(shape, dtype, x, start, strides)
-
-
 def _unfold_kernel(x: Array, axis: int, size: int, step: int) -> Array:
     shape = (*x.shape[:axis], (x.shape[axis] - size) // step + 1, *x.shape[axis + 1 :], size)
     stride = x.strides[axis]
-    return _laid(x, x.dtype, shape, (*x.strides[:axis], stride * step, *x.strides[axis + 1 :], stride))
+    return laid(x, x.dtype, shape, (*x.strides[:axis], stride * step, *x.strides[axis + 1 :], stride))
 
 
 def _sum_windows_kernel(g: Array, axis: int, step: int, shape: Shape) -> Array:
@@ -77,7 +59,7 @@ sum_windows: Recorder = multilinear(
 
 def _as_strided_kernel(x: Array, size: Shape, stride: Shape, offset: int) -> Array:
     flat = np.ascontiguousarray(x)
-    return _laid(flat, x.dtype, size, tuple(step * x.itemsize for step in stride), offset * x.itemsize)
+    return laid(flat, x.dtype, size, tuple(step * x.itemsize for step in stride), offset * x.itemsize)
 
 
 def _overlap(size: Shape, stride: Shape) -> bool:
@@ -140,7 +122,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 def _places_before(x: Array) -> int:
     """How many elements lie in memory before the first of `x`."""
-    return 0 if x.base is None else (_address(x) - _address(owner(x))) // x.itemsize
+    return 0 if x.base is None else (address(x) - address(owner(x))) // x.itemsize
 
 
 def storage_offset(input: Tensor) -> int:
@@ -189,4 +171,4 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
             f"flows to its neighbours in memory, got shape {x.shape} with stride {input.stride()}; call it on the "
             f"tensor that this one is a view of, or on x.contiguous()"
         )
-    return wrap(_laid(memory, x.dtype, shape, tuple(step * x.itemsize for step in strides), first * x.itemsize))
+    return wrap(laid(memory, x.dtype, shape, tuple(step * x.itemsize for step in strides), first * x.itemsize))
