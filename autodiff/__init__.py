@@ -9,7 +9,7 @@ tensor([2., 4.])
 
 from typing import TYPE_CHECKING
 
-from autodiff import autograd, linalg, methods, special
+from autodiff import autograd, linalg, methods, out, special
 from autodiff.backward import backward, grad
 from autodiff.creation import (
     as_tensor,
@@ -256,6 +256,9 @@ if TYPE_CHECKING:
     from autodiff.serialization import load, save
 
 methods.install()
+for _namespace in (globals(), vars(linalg), vars(special)):
+    out.accept(_namespace)
+del out
 __version__ = "0.1.0"
 # What needs more than NumPy is imported when it is first used, to start quickly.
 _ELSEWHERE = {"draw": "autodiff.inspect", "load": "autodiff.serialization", "save": "autodiff.serialization"}

@@ -63,6 +63,12 @@ class Hooks:
             grad_mode.state.in_rule = before
         return gradient if recorded else gradient.array
 
+    def follow(self, tensor: Tensor) -> None:
+        """After a write in place, let the gradient that `tensor` keeps be that of its new value."""
+        if self.retaining is not None and self.retaining() is tensor:
+            self.retaining = None
+            retain_grad(tensor)
+
     def accumulated(self, tensor: Tensor) -> None:
         """Tell the hooks that wait for it that the gradient of `tensor` is complete."""
         for hook in list(self.after.values()):
@@ -70,11 +76,12 @@ class Hooks:
 
 
 def _checked(replaced: Any, gradient: Tensor) -> Tensor:
-    if not isinstance(replaced, Tensor) or replaced.shape != gradient.shape:
+    if not isinstance(replaced, Tensor) or replaced.shape != gradient.shape or replaced.dtype is not gradient.dtype:
         raise RuntimeError(
-            f"a hook must return None or a gradient Tensor of shape {gradient.shape}, got {describe(replaced)}"
+            f"a hook must return None or a gradient Tensor like the one it got, {describe(gradient)}; it returned "
+            f"{describe(replaced)}"
         )
-    return replaced if replaced.dtype is gradient.dtype else replaced.to(gradient.dtype)
+    return replaced
 
 
 def _hooks_of(x: Tensor, name: str) -> Hooks:

@@ -104,11 +104,17 @@ def rebase(x: Tensor, node: Node | None, steps: tuple[Step, ...] | None = None) 
     array = root.array
     if steps is not None or at or node is None or node.shape != array.shape or node.dtype is not array.dtype:
         node = derived(put_region.op, before, node, array.shape, {"steps": at}, array.dtype)
-    root.node = node
+    _renew(root, node)
     for view in views_of(root):
         if not isinstance(view.node, Leaf):
             origin = view.alias.origin
-            view.node = replay(node, view.alias.steps) if origin is None else _forbidden_node(node, view)
+            _renew(view, replay(node, view.alias.steps) if origin is None else _forbidden_node(node, view))
+
+
+def _renew(x: Tensor, node: Node | None) -> None:
+    before, x.node = x.node, node
+    if before is not None and node is not None and before.op is not None and before.op.hooks is not None:
+        before.op.hooks.follow(x)
 
 
 def _forbidden_node(root: Node, view: Tensor) -> Node:

@@ -16,6 +16,7 @@ from autodiff import dtypes, grad_mode, views
 from autodiff.grad_mode import INFERENCE
 from autodiff.graph import Node, tick
 from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, describe, explain, not_a_tensor
+from autodiff.out import put
 from autodiff.tensor import Tensor, wrap
 
 Kernel: TypeAlias = Callable[..., Any]
@@ -33,6 +34,8 @@ def _unary(op: Op) -> Callable[..., Tensor]:
     to_float, differentiable, has_memo = op.result == "float", op.differentiable, op.memo
 
     def record(input: Tensor, **params: Any) -> Tensor:
+        if params and "out" in params:
+            return _written(record, op, (input,), params)
         try:
             array = input.array
         except AttributeError:
@@ -76,6 +79,13 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         return out
 
     return record_view
+
+
+def _written(record: Callable[..., Tensor], op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Tensor:
+    """The result of an op in the tensor that ``out=`` names."""
+    out = params.pop("out")
+    result = record(*inputs, **params)
+    return result if out is None else put(out, result, op.name)
 
 
 def _recording(inputs: Sequence[Any], keeps: Sequence[bool]) -> bool:
@@ -134,7 +144,9 @@ def _binary(op: Op) -> Callable[..., Tensor]:
     keeps = [op.keeps([bool(need & 1), bool(need & 2)]) for need in range(4)]
     to_float = op.result == "float"
 
-    def record(input: Any, other: Any) -> Tensor:
+    def record(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+        if out is not None:
+            return _written(record, op, (input, other), {"out": out})
         na = nb = None
         try:
             if type(input) is Tensor and type(other) is Tensor:
@@ -167,11 +179,11 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         node.s1 = xb if keep_b else nb
         node.y = y if keep_y else None
         node.params = None
-        out = _new_tensor(Tensor)
-        out.array = y
-        out.node = node
-        out.alias = None
-        return out
+        result = _new_tensor(Tensor)
+        result.array = y
+        result.node = node
+        result.alias = None
+        return result
 
     return record
 
@@ -209,6 +221,8 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
     keeps = [op.keeps([bool(need & 1), bool(need & 2), bool(need & 4)]) for need in range(8)]
 
     def record(a: Any, b: Any, c: Any = None, **params: Any) -> Tensor:
+        if params and "out" in params:
+            return _written(record, op, (a, b, c), params)
         xa, na = (a.array, a.node) if isinstance(a, Tensor) else (a, None)
         xb, nb = (b.array, b.node) if isinstance(b, Tensor) else (b, None)
         xc, nc = (c.array, c.node) if isinstance(c, Tensor) else (c, None)
@@ -256,6 +270,8 @@ def _nary(op: Op) -> Callable[..., Tensor]:
         return (*(keeps[:1] * count), keeps[-1]) if op.arity == VARIADIC else keeps
 
     def record(*inputs: Any, **params: Any) -> Tensor:
+        if params and "out" in params:
+            return _written(record, op, inputs, params)
         arrays: list[Any] = []
         parents: list[Node | None] = []
         need = 0

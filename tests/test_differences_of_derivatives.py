@@ -28,6 +28,9 @@ def test_missing_derivatives() -> None:
     assert gradients(lambda x, y: x.index_fill(0, ad.tensor([-1]), y), [1.0, 2.0], 2.5) == [[1.0, 0.0], 1.0]
     x, source = (ad.tensor(v, dtype=ad.float64, requires_grad=True) for v in ([5.0, 2.0], [0.0, 0.0]))
     assert ad.gradgradcheck(lambda x, source: x.scatter_reduce(0, twice, source, "prod"), (x, source))
+    for name, slope in (("acosh_", 3**-0.5), ("asinh_", 5**-0.5)):
+        np.testing.assert_allclose(grad_at(lambda x, name=name: getattr(x * 1, name)(), 2.0), [slope], rtol=1e-12)
+    np.testing.assert_allclose(grad_at(lambda x: (x * 1).atanh_(), 0.5), [1 / 0.75], rtol=1e-12)
 
 
 def test_wrong_derivatives() -> None:
@@ -36,6 +39,11 @@ def test_wrong_derivatives() -> None:
     places = ad.arange(12.0, dtype=ad.float64).reshape(3, 4)
     blocks = gradients(lambda *xs: ad.block_diag(*xs) * places, [[1.0, 2.0]], [], [[3.0, 4.0]])
     assert blocks == [[[0.0, 1.0]], [], [[10.0, 11.0]]]
+    w = ad.ones(3, requires_grad=True)
+    base = w * 1
+    view = base[1:]
+    base.as_strided_((2,), (1,))
+    assert ad.grad(view.sum(), w)[0].tolist() == [0.0, 1.0, 1.0]
 
 
 def test_derivatives_at_the_edges() -> None:

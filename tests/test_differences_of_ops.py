@@ -90,6 +90,7 @@ def test_more_dtypes() -> None:
     assert ad.isin(mask, mask).tolist() == ad.addcmul(mask, mask, mask).tolist() == [True]
     assert (mask << mask).item() == 2
     assert ad.ldexp(ad.tensor([1.0]), mask).item() == 2.0
+    assert ad.tensor([3.0]).float_power_(2).tolist() == [9.0]
     special = ad.special
     for function in (special.erfcx, special.log_ndtr, special.ndtri, special.bessel_j0, special.bessel_j1):
         # A unit in the last place of float16.

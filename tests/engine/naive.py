@@ -2,7 +2,7 @@
 
 A tensor is an array of places in a memory of floats; its base knows, for each place, the number that derivatives go to.
 A write replaces the numbers. What PyTorch refuses (saved values that were overwritten; writes to leaves, to pieces of
-`unbind`, to views made under `no_grad`) follows the rules that PyTorch states for whole tensors: one version counter for
+`unbind`, to views made under `no_grad`) follows the rules that PyTorch states for whole tensors: a version counter for
 each memory, and for each derivative the operands that it reads.
 """
 
@@ -10,92 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-float64 = np.float64
-clock = itertools.count()
+from tests.engine.numbers import ELEMENTWISE, Number, clock, copied
+
 recording = [True]
-
-
-class Number:
-    """A value, and for each number that it was computed from its derivative, a number made when it is asked for."""
-
-    def __init__(self, value: float, *links: tuple[Number, Callable[[], Number]], tracked: bool = False) -> None:
-        self.value, self.order = float(value), next(clock)
-        self.links = [(number, slope) for number, slope in links if number.tracked]
-        self.tracked = tracked or bool(self.links)
-
-    def copy(self, value: float, tracked: bool = False) -> Number:
-        return Number(value, (self, one), tracked=tracked)
-
-    def __add__(self, other: Number) -> Number:
-        return Number(self.value + other.value, (self, one), (other, one))
-
-    def __mul__(self, other: Number) -> Number:
-        return Number(self.value * other.value, (self, lambda: other), (other, lambda: self))
-
-    def __neg__(self) -> Number:
-        return Number(-self.value, (self, lambda: Number(-1)))
-
-
-def one() -> Number:
-    return Number(1)
-
-
-def copied(numbers: Iterable[Number]) -> list[Number]:
-    return [number.copy(number.value, tracked=True) for number in numbers]
-
-
-def function(value: Callable[[float], float], slope: Callable[[Number, Number], Number]) -> Callable[[Number], Number]:
-    """An elementary function and its derivative, given the input and the output."""
-
-    def apply(a: Number) -> Number:
-        y = Number(value(a.value), (a, lambda: slope(a, y)))
-        return y
-
-    return apply
-
-
-def clamp(a: Number, low: float, high: float) -> Number:
-    return Number(min(max(a.value, low), high), (a, lambda: Number(low <= a.value <= high)))
-
-
-def maximum_of_two(a: Number, b: Number) -> Number:
-    share = (1 + np.sign(a.value - b.value)) / 2
-    return Number(max(a.value, b.value), (a, lambda: Number(share)), (b, lambda: Number(1 - share)))
-
-
-sine = function(math.sin, lambda a, y: cosine(a))
-cosine = function(math.cos, lambda a, y: -sine(a))
-inverse = function(lambda a: 1 / a, lambda a, y: -(y * y))
-
-# Each function of elements, and what the derivative by each operand reads: operands a and b, the output y.
-ELEMENTWISE: dict[str, tuple[Callable[..., Number], tuple[str, ...]]] = {
-    "sin": (sine, ("a",)),
-    "cos": (cosine, ("a",)),
-    "abs": (function(abs, lambda a, y: Number(np.sign(a.value))), ("a",)),
-    "square": (function(lambda a: a * a, lambda a, y: a + a), ("a",)),
-    "clamp": (clamp, ("a",)),
-    "exp": (function(math.exp, lambda a, y: y), ("y",)),
-    "tanh": (function(math.tanh, lambda a, y: Number(1) + -(y * y)), ("y",)),
-    "sigmoid": (function(lambda a: 1 / (1 + math.exp(-a)), lambda a, y: y * (Number(1) + -y)), ("y",)),
-    "relu": (function(lambda a: max(a, 0.0), lambda a, y: Number(a.value > 0)), ("y",)),
-    "neg": (lambda a: -a, ("",)),
-    "clone": (lambda a: a, ("",)),
-    "zero": (lambda a: Number(0), ("",)),
-    "fill": (lambda a, b: b, ("", "")),
-    "copy": (lambda a, b: b, ("", "")),
-    "add": (lambda a, b, alpha=1: a + b * Number(alpha), ("", "")),
-    "sub": (lambda a, b, alpha=1: a + -b * Number(alpha), ("", "")),
-    "mul": (lambda a, b: a * b, ("b", "a")),
-    "div": (lambda a, b: a * inverse(b), ("b", "ab")),
-    "maximum": (maximum_of_two, ("ab", "ab")),
-}
 
 
 # What each view does to the array of places.
@@ -123,9 +45,8 @@ class Memory:
 class Step:
     """What PyTorch knows of an operation: the steps before it and the memories, at a version, that it will read."""
 
-    def __init__(self, before: Iterable[Step | None], saved: Iterable[tuple[Memory, int]], leaf: Any = None) -> None:
-        self.before = [step for step in before if step is not None]
-        self.saved, self.leaf, self.order = list(saved), leaf, next(clock)
+    def __init__(self, before: Iterable[Step], saved: list[tuple[Memory, int]], leaf: Any = None) -> None:
+        self.before, self.saved, self.leaf, self.order = list(before), saved, leaf, next(clock)
 
 
 class Base:
@@ -140,10 +61,11 @@ class Tensor:
 
     def __init__(self, memory: Memory, places: Any, base: Base, made: str = "") -> None:
         self.memory, self.places, self.base, self.made = memory, places, base, made
-        self.shape, self.seen, self.grad = places.shape, memory.version, None
+        self.shape, self.grad = places.shape, None
 
     requires_grad = property(lambda self: self.base.step is not None)
     is_leaf = property(lambda self: not self.requires_grad or self.base.step.leaf is self)
+    T = property(lambda self: self.view_at(self.places.T))
 
     def numpy(self) -> Any:
         return np.asarray(self.memory.values[self.places])
@@ -156,45 +78,39 @@ class Tensor:
     def detach(self) -> Tensor:
         return Tensor(self.memory, self.places, Base(map(Number, self.memory.values)))
 
-    def check_use(self) -> None:
-        if self.made and self.requires_grad and self.seen != self.memory.version:
-            raise RuntimeError("a piece, or a view made under no_grad, of what has been written to since")
-
     def read(self) -> Any:
         """Copies: the values that lie in memory, the derivatives that go to the numbers of the base."""
         values = self.numpy().ravel()
         if not (recording[0] and self.requires_grad):
             return objects(map(Number, values), self.shape)
-        self.check_use()
         numbers = (self.base.numbers[place] for place in self.places.flat)
         return objects((n.copy(value) for n, value in zip(numbers, values, strict=True)), self.shape)
 
     def view_at(self, places: Any, piece: bool = False) -> Tensor:
-        if recording[0]:
-            self.check_use()
         made = "no_grad" if not recording[0] else "piece" if piece else self.made
         return Tensor(self.memory, np.asarray(places), self.base, made)
 
     def write(self, compute: Callable[..., Any], *operands: Any, reads: Sequence[str] = ("", "")) -> Tensor:
         """Replace the numbers at these places by what `compute` makes of them and of the operands."""
-        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
-        recorded = recording[0] and any(x.requires_grad for x in (self, *tensors))
+        everything = (self, *operands)
+        recorded = recording[0] and any(map(needs_grad, everything))
         if recorded and self.made:
             raise RuntimeError("a write to a piece, or to a view made under no_grad")
         if recorded and self.requires_grad and self.base.step.leaf is not None:
             raise RuntimeError("a write to a leaf that requires grad, or to a view of it")
         if len(set(self.places.flat)) < self.places.size:
             raise RuntimeError("a write to elements that share memory")
-        numbers = np.broadcast_to(as_objects(compute(self.read(), *map(numbers_of, operands))), self.shape)
-        saved = stamps((self, *operands), reads)[1:]
+        numbers = np.broadcast_to(as_objects(compute(*map(numbers_of, everything))), self.shape)
+        # Of what is overwritten a derivative gets a copy: it cannot be stale.
+        saved = stamps(everything, reads, kept="b")
         self.memory.values[self.places] = values_of(numbers)
         self.memory.version += 1
         if recorded:
+            saved += [(self.memory, self.memory.version)] * ("y" in reads[0])
             self.base.numbers = copied(self.base.numbers)
             for place, number in zip(self.places.flat, copied(numbers.flat), strict=True):
                 self.base.numbers[place] = number
-            saved.append([(self.memory, self.memory.version)] if "y" in reads[0] else [])
-            self.base.step = Step([self.base.step, *(x.base.step for x in tensors)], itertools.chain(*saved))
+            self.base.step = Step(steps(everything), saved)
         return self
 
     def __getitem__(self, index: Any) -> Tensor:
@@ -211,7 +127,9 @@ class Tensor:
     def __gt__(self, other: float) -> Any:
         return self.numpy() > other
 
-    def backward(self, retain_graph: bool = False) -> None:
+    def backward(self, retain_graph: bool) -> None:
+        if self.base.step is None:
+            raise RuntimeError("a tensor that does not require grad")
         leaves = [step.leaf for step in ancestors(self.base.step) if step.leaf is not None]
         for leaf, gradient in zip(leaves, grad(self, leaves), strict=True):
             leaf.grad = gradient if leaf.grad is None else from_numpy(leaf.grad.numpy() + gradient.numpy())
@@ -236,12 +154,10 @@ class Tensor:
         return self.write(lambda a, b: np.where(mask, b, a), value)
 
     def index_add_(self, dim: int, index: Any, source: Tensor) -> Tensor:
-        return self.write(lambda a, b: with_slices(np.add.at, a, dim, index, b), source)
+        return self.write(lambda a, b: changed(np.add.at, a, index, b), source)
 
     def index_copy_(self, dim: int, index: Any, source: Tensor) -> Tensor:
-        return self.write(lambda a, b: with_slices(np.ndarray.__setitem__, a, dim, index, b), source)
-
-    T = property(lambda self: self.view_at(self.places.T))
+        return self.write(lambda a, b: changed(np.ndarray.__setitem__, a, index, b), source)
 
 
 def as_objects(numbers: Any) -> Any:
@@ -263,45 +179,52 @@ def numbers_of(operand: Any) -> Any:
     return operand.read() if isinstance(operand, Tensor) else as_objects(Number(operand))
 
 
-def stamps(operands: Sequence[Any], reads: Sequence[str]) -> list[list[tuple[Memory, int]]]:
-    """For each operand its memory and version, if a derivative that somebody needs reads it."""
-    tensors = [x if isinstance(x, Tensor) else None for x in operands]
-    read = "".join(names for names, x in zip(reads, tensors, strict=False) if x is not None and x.requires_grad)
-    return [[(x.memory, x.memory.version)] if x and name in read else [] for name, x in zip("abc", tensors, strict=False)]
+def needs_grad(operand: Any) -> bool:
+    return isinstance(operand, Tensor) and operand.requires_grad
+
+
+def stamps(operands: Sequence[Any], reads: Sequence[str], kept: str) -> list[tuple[Memory, int]]:
+    """The memory and version of those operands, among `kept`, that the derivative by one that needs it reads."""
+    read = "".join(names for names, x in zip(reads, operands, strict=False) if needs_grad(x))
+    named = zip("ab", operands, strict=False)
+    return [
+        (x.memory, x.memory.version) for name, x in named if name in kept and name in read and isinstance(x, Tensor)
+    ]
 
 
 def made_by(compute: Callable[..., Any], *operands: Any, reads: Sequence[str] = ("", "")) -> Tensor:
     """A new tensor from arrays of numbers."""
     numbers = as_objects(compute(*map(numbers_of, operands)))
     memory, base = Memory(values_of(numbers)), Base(numbers.flat)
-    if recording[0] and any(isinstance(x, Tensor) and x.requires_grad for x in operands):
-        saved = [*stamps(operands, reads), [(memory, 0)] if "y" in reads[0] else []]
-        before = [x.base.step for x in operands if isinstance(x, Tensor)]
-        base.numbers = copied(base.numbers)
-        base.step = Step(before, itertools.chain(*saved))
+    if recording[0] and any(map(needs_grad, operands)):
+        saved = stamps(operands, reads, kept="ab") + [(memory, 0)] * ("y" in reads[0])
+        base = Base(copied(numbers.flat), Step(steps(operands), saved))
     return Tensor(memory, np.arange(numbers.size).reshape(numbers.shape), base)
 
 
-def with_slices(change: Callable[[Any, Any, Any], None], a: Any, dim: int, index: Any, b: Any) -> Any:
+def steps(operands: Iterable[Any]) -> list[Step]:
+    return [operand.base.step for operand in operands if needs_grad(operand)]
+
+
+def changed(change: Callable[[Any, Any, Any], None], a: Any, index: Any, b: Any) -> Any:
     result = a.copy()
-    change(np.moveaxis(result, dim, 0), index, np.moveaxis(b, dim, 0))
+    change(result, index, b)
     return result
 
 
-def declare(name: str, function: Callable[..., Number], reads: tuple[str, ...]) -> None:
-    """The method `name` that makes a new tensor, and the method `name_` that writes."""
+def by_element(function: Callable[..., Number], params: Any, options: Any) -> Callable[..., Any]:
+    return lambda *arrays: np.frompyfunc(lambda *n: function(*n, *params, **options), len(arrays), 1)(*arrays)
 
-    def split_at_params(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        operands, params = args[: len(reads)], args[len(reads) :]
-        return lambda *a: np.frompyfunc(lambda *n: function(*n, *params, **options), len(a), 1)(*a), operands
+
+def declare(name: str, function: Callable[..., Number], reads: tuple[str, ...]) -> None:
+    """The method `name` that makes a new tensor, and the method `name_` that writes; their params come last."""
+    count = len(reads)
 
     def method(*args: Any, **options: Any) -> Tensor:
-        compute, operands = split_at_params(args, options)
-        return made_by(compute, *operands, reads=reads)
+        return made_by(by_element(function, args[count:], options), *args[:count], reads=reads)
 
-    def method_in_place(*args: Any, **options: Any) -> Tensor:
-        compute, (x, *operands) = split_at_params(args, options)
-        return x.write(compute, *operands, reads=reads)
+    def method_in_place(x: Tensor, *args: Any, **options: Any) -> Tensor:
+        return x.write(by_element(function, args[count - 1 :], options), *args[: count - 1], reads=reads)
 
     setattr(Tensor, name, method)
     setattr(Tensor, f"{name}_", method_in_place)
@@ -321,12 +244,7 @@ def from_numpy(array: Any) -> Tensor:
     return Tensor(Memory(array), np.arange(array.size).reshape(array.shape), Base(map(Number, array.flat)))
 
 
-def tensor(data: Any) -> Any:
-    return np.array(data)
-
-
-def maximum(a: Tensor, b: Tensor) -> Tensor:
-    return a.maximum(b)
+tensor, maximum = np.array, Tensor.maximum
 
 
 def where(mask: Any, a: Any, b: Any) -> Tensor:
@@ -350,9 +268,9 @@ def no_grad() -> Iterator[None]:
         recording[0] = before
 
 
-def ancestors(step: Step | None) -> list[Step]:
+def ancestors(step: Step) -> list[Step]:
     """The step and all before it, oldest first."""
-    found, waiting = set(), [step] if step else []
+    found, waiting = set(), [step]
     while waiting:
         step = waiting.pop()
         if step not in found:
@@ -365,40 +283,36 @@ def grad(
     output: Tensor,
     inputs: Sequence[Tensor],
     weights: Tensor | None = None,
-    retain_graph: bool = False,
     create_graph: bool = False,
-    allow_unused: bool = True,
+    **options: bool,
 ) -> list[Tensor]:
     """The derivatives of the sum of weights * output by every element of `inputs`."""
-    if output.base.step is None:
-        raise RuntimeError("the output does not require grad")
     targets, leading = {x.base.step for x in inputs}, set()
     for step in ancestors(output.base.step):
         if any(earlier in targets or earlier in leading for earlier in step.before):
             leading.add(step)
             if any(memory.version != version for memory, version in step.saved):
-                raise RuntimeError("a saved value was overwritten")
+                raise RuntimeError("a saved value was modified by an inplace operation")
     totals: dict[Number, Number] = {}
-    seeds = numbers_of(weights) if weights is not None else objects([Number(1)] * output.places.size, output.shape)
+    waiting: list[tuple[int, Number]] = []
+
+    def add(number: Number, share: Number) -> None:
+        if number not in totals:
+            heapq.heappush(waiting, (-number.order, number))
+        total = totals[number] + share if number in totals else share
+        totals[number] = total if create_graph else Number(total.value)
+
+    seeds = np.ones(output.shape) if weights is None else weights.numpy()
     for place, seed in zip(output.places.flat, seeds.flat, strict=True):
-        number = output.base.numbers[place]
-        totals[number] = totals[number] + seed if number in totals else seed
-    waiting = [(-number.order, number) for number in totals]
-    heapq.heapify(waiting)
+        add(output.base.numbers[place], Number(seed))
     while waiting:
         _, number = heapq.heappop(waiting)
         for earlier, slope in number.links:
-            share = totals[number] * slope()
-            share = share if create_graph else Number(share.value)
-            if earlier in totals:
-                totals[earlier] = totals[earlier] + share
-            else:
-                totals[earlier] = share
-                heapq.heappush(waiting, (-earlier.order, earlier))
-    results = []
-    for x in inputs:
-        numbers = [totals.get(x.base.numbers[place], Number(0)) for place in x.places.flat]
-        results.append(made_by(lambda numbers=numbers, shape=x.shape: objects(numbers, shape)))
-        if create_graph:
-            results[-1].base.step = Step(leading, [])
-    return results
+            add(earlier, totals[number] * slope())
+    return [result(x, totals, Step(leading, []) if create_graph else None) for x in inputs]
+
+
+def result(x: Tensor, totals: dict[Number, Number], step: Step | None) -> Tensor:
+    numbers = [totals.get(x.base.numbers[place], Number(0)) for place in x.places.flat]
+    memory = Memory([number.value for number in numbers])
+    return Tensor(memory, np.arange(len(numbers)).reshape(x.shape), Base(numbers, step))

@@ -1,18 +1,15 @@
 """Random programs of views, writes and derivatives: lines of Python that mean the same in every library.
 
-In a line ``m`` is the library, and ``leaf(seed, shape)`` makes a tensor. Names tell what a tensor is: v owns its history,
-w is a view, p a piece (of unbind, split, chunk), h a view made under no_grad.
+In a line ``m`` is the library, and ``leaf(seed, shape)`` makes a tensor. Names tell what a tensor is: v owns its
+history, w is a view, p a piece (of unbind, split, chunk), h a view made under no_grad.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -39,6 +36,7 @@ WRITES_OF_ANOTHER = [
     "{x}.add_({y})", "{x}.add_({y}, alpha=2)", "{x}.sub_({y})", "{x}.mul_({y})", "{x}.mul_({y})", "{x}.copy_({y})",
     "{x}.div_({y}.cos() + 2)", "{x} += {y}", "{x} -= {y}", "{x} *= {y}", "{x}[...] = {y}", "{x}[None] = {y}",
 ]  # fmt: skip
+REPLACING = (".zero_", "fill_", "copy_", "] = ")
 INDICES: dict[str, Any] = {
     "0": 0, "-1": -1, "1:": slice(1, None), ":1": slice(1), "::2": slice(None, None, 2), "0:0": slice(0, 0), "...": ...,
     "..., 0": (..., 0), "None": None, ":, 1:": (slice(None), slice(1, None)), "0, 0": (0, 0), "..., None": (..., None),
@@ -48,11 +46,11 @@ LISTS: dict[str, Any] = {"[0]": [0], "[-1, 0]": [-1, 0], "m.tensor([0])": [0]}
 
 @dataclass(eq=False)
 class History:
-    """What a tensor and its views have in common."""
+    """What a tensor and its views have in common; `zeros` if derivatives may pass it that are zeros by construction."""
 
     needs: bool = False
     leaf: bool = True
-    views: int = 0
+    zeros: bool = False
 
 
 @dataclass(eq=False)
@@ -63,6 +61,11 @@ class Variable:
     array: Array
     history: History
     dense: bool
+    version: int
+
+    @property
+    def zeros(self) -> bool:
+        return self.history.zeros or not self.array.size
 
     @property
     def spread(self) -> bool:
@@ -90,6 +93,7 @@ class Author:
     choose: Choose
     variables: list[Variable] = field(default_factory=list)
     hidden: bool = False
+    writes: Counter[int] = field(default_factory=Counter)
     count: int = 0
     lines: list[str] = field(default_factory=list)
     features: Counter[str] = field(default_factory=Counter)
@@ -100,18 +104,28 @@ class Author:
         text = kind(self)
         if text is None:
             return None
-        self.features["no_grad"] += self.hidden
+        if self.hidden:
+            self.features["no_grad"] += 1
         self.lines.append(NO_GRAD * self.hidden + text)
         return self.lines[-1]
 
     def pick(self, suits: Callable[[Variable], bool] = lambda x: True) -> Variable | None:
-        """A variable to read, rather a late one. What was viewed under no_grad PyTorch takes for a leaf outside."""
-        found = [x for x in self.variables if (self.hidden or x.name[0] != "h") and suits(x)]
+        """A variable to read, rather a late one."""
+        found = [x for x in self.variables if self.may_read(x) and suits(x)]
         return self.choose(found + found[-3:]) if found else None
+
+    def may_read(self, x: Variable) -> bool:
+        """PyTorch takes a view made under no_grad for a leaf outside, and refuses a piece of what was written since."""
+        old = x.name[0] == "p" and self.version(x.array) > x.version
+        return self.hidden or (x.name[0] != "h" and not old)
+
+    def version(self, array: Array) -> int:
+        """How many writes there were to the memory, at most."""
+        return self.writes[id(memory(array))]
 
     def add(self, letter: str, array: Array, history: History, dense: bool) -> str:
         self.count += 1
-        self.variables.append(Variable(f"{letter}{self.count}", array, history, dense))
+        self.variables.append(Variable(f"{letter}{self.count}", array, history, dense, self.version(array)))
         return self.variables[-1].name
 
     def leaf(self) -> str:
@@ -120,16 +134,18 @@ class Author:
         return f"{name} = leaf({self.count}, {shape})" + ".requires_grad_()" * needs
 
     def detach(self) -> str | None:
-        x = self.pick()
+        x = self.pick(lambda x: not x.spread)
         if x is None:
             return None
         self.features["detach"] += 1
-        needs = not x.spread and self.choose((True, False, False))
+        needs = self.choose((True, False, False))
         name = self.add("v", x.array[...], History(needs), x.dense)
         return f"{name} = {x.name}.detach()" + ".requires_grad_()" * needs
 
     def view(self) -> str | None:
-        x = self.pick()
+        # Views of leaves are many, and cannot be written to.
+        x = self.pick(lambda x: x.history.needs and not x.history.leaf) if self.choose((True, True, False)) else None
+        x = x or self.pick()
         if x is None or (found := self.choose(VIEWS)(self, x)) is None:
             return None
         text, array = found
@@ -149,9 +165,9 @@ class Author:
         return f"{', '.join(names)}{',' * (len(names) == 1)} = {x.name}.{text}"
 
     def viewed(self, x: Variable, letter: str, array: Array) -> str:
-        x.history.views += 1
         self.features["views"] += 1
-        self.features["views of views"] += x.name[0] != "v"
+        if x.name[0] != "v":
+            self.features["views of views"] += 1
         letter = "h" if self.hidden else "p" if x.name[0] == "p" else letter
         return self.add(letter, array, x.history, x.dense and array.flags.c_contiguous)
 
@@ -191,8 +207,9 @@ class Author:
 
     def made(self, text: str, shape: tuple[int, ...], *operands: Variable) -> str:
         needs = not self.hidden and any(x.history.needs for x in operands)
+        zeros = 0 in shape or any(x.zeros for x in operands)
         dense = all(x.dense for x in operands)
-        return f"{self.add('v', np.empty(shape), History(needs, leaf=not needs), dense)} = {text}"
+        return f"{self.add('v', np.empty(shape), History(needs, not needs, zeros), dense)} = {text}"
 
     def target(self) -> Variable | None:
         """A variable to write to, rarely one that would refuse."""
@@ -202,7 +219,8 @@ class Author:
             for x in self.variables
             if refusing or self.hidden or not x.history.needs or not (x.history.leaf or x.name[0] in "hp")
         ]
-        return self.choose(found + found[-3:]) if found else None
+        views = [x for x in found if x.name[0] != "v" and x.history.needs]
+        return self.choose(found + found[-3:] + 4 * views) if found else None
 
     def value(self, x: Variable, shape: tuple[int, ...]) -> Variable | None:
         """What can be written to places of that shape in `x`, of other memory."""
@@ -225,7 +243,8 @@ class Author:
         indices = dict(INDICES)
         if x.array.ndim and not x.spread:
             mask = [self.choose((True, False)) for _ in range(x.array.shape[0])]
-            indices |= LISTS | {f"m.tensor({mask})": np.array(mask, bool)}
+            indices |= {text: at for text, at in LISTS.items() if len(at) <= len(mask)}
+            indices |= {f"m.tensor({mask})": np.array(mask, bool)} if mask else {}
         index = self.choose(list(indices))
         try:
             shape = x.array[indices[index]].shape
@@ -233,7 +252,9 @@ class Author:
             return None
         y = self.value(x, shape)
         symbol = self.choose(("=", "=", "+=", "*="))
-        if x.spread and symbol != "=":
+        # x[i] += y writes to a view and then to x: PyTorch takes x for a leaf if it got its history by the first write.
+        late = x.name[0] == "w" and not x.history.needs and y is not None and y.history.needs
+        if symbol != "=" and (x.spread or late):
             return None
         return self.written(x, f"{x.name}[{index}] {symbol} {y.name if y else 0.5}", y)
 
@@ -248,23 +269,25 @@ class Author:
             return None
         count = y.array.shape[0]
         at = [self.choose(range(rows)) for _ in range(count)]
-        # PyTorch keeps the source of index_add_, though its derivative reads the shape only: so it is a copy.
+        # PyTorch keeps the source, though the derivatives read no more than its shape: so it is a copy.
         text = f"{x.name}.index_add_(0, m.tensor({at}), {y.name}.clone())"
         if 0 < count <= rows and self.choose((True, False)):
-            text = f"{x.name}.index_copy_(0, m.tensor({list(range(count))}), {y.name})"
+            text = f"{x.name}.index_copy_(0, m.tensor({list(range(count))}), {y.name}.clone())"
         return self.written(x, text, y) if count else None
 
     def written(self, x: Variable, text: str, y: Variable | None = None) -> str:
-        self.features["writes"] += 1
-        self.features["writes through views"] += x.name[0] != "v"
-        if not self.hidden:
-            needs = y is not None and y.history.needs
-            refused = (x.history.needs and x.history.leaf) or (x.name[0] in "hp" and (needs or x.history.needs))
-            if not refused and not x.spread and (needs or x.history.needs):
-                x.history.needs, x.history.leaf = True, False
-                self.features["recorded writes"] += 1
-                self.features["recorded writes through views"] += x.name[0] != "v"
+        self.writes[id(memory(x.array))] += 1
+        self.count_writes("writes", x)
+        needs = x.history.needs or (y is not None and y.history.needs)
+        refused = (x.history.needs and x.history.leaf) or x.name[0] in "hp" or x.spread
+        if needs and not refused and not self.hidden:
+            x.history.needs, x.history.leaf = True, False
+            x.history.zeros |= (y is not None and y.zeros) or any(word in text for word in REPLACING)
+            self.count_writes("recorded writes", x)
         return text
+
+    def count_writes(self, name: str, x: Variable) -> None:
+        self.features[name if x.name[0] == "v" else f"{name} through views"] += 1
 
     def backward(self) -> str | None:
         x = None if self.hidden else self.pick(lambda x: x.history.needs)
@@ -272,6 +295,16 @@ class Author:
             return None
         self.features["backward"] += 1
         return f"{x.name}.sin().sum().backward(retain_graph=True)"
+
+    def derivative(self) -> str | None:
+        """A derivative that can be differentiated again; y is added so that it requires grad whatever it came from.
+        Zeros have a graph here that they do not have in PyTorch, with saved values of its own: they are left out."""
+        x = None if self.hidden else self.pick(lambda x: x.history.needs and not x.zeros)
+        y = self.pick(lambda y: y.history.needs and y.history.leaf and y.name[0] == "v")
+        if x is None or y is None:
+            return None
+        self.features["recorded derivatives"] += 1
+        return self.made(f"derivative({x.name}.sin().sum(), {y.name}) + {y.name}", y.array.shape, x, y)
 
 
 # Each view as text and as NumPy's view of the array, or None where there is none.
@@ -345,149 +378,20 @@ VIEWS: list[Callable[[Author, Variable], Found]] = [
     indexed, indexed, indexed, reshaped, reshaped, unsqueezed, squeezed, permuted, transposed, selected, narrowed,
     diagonal, expanded,
 ]  # fmt: skip
-KINDS: list[Callable[[Author], str | None]] = [
-    *(Author.view, Author.view, Author.view, Author.view, Author.pieces, Author.detach),
-    *(Author.operation, Author.operation, Author.operation, Author.rearranging, Author.leaf, Author.backward),
-    *(Author.write, Author.write, Author.write, Author.write, Author.set_item, Author.set_item, Author.write_slices),
-]
+Kind = Callable[[Author], str | None]
+MAKING: list[Kind] = [Author.operation, Author.operation, Author.operation, Author.rearranging, Author.leaf]
+VIEWING: list[Kind] = [Author.view, Author.view, Author.view, Author.view, Author.pieces, Author.detach]
+CHANGING: list[Kind] = [*(Author.write,) * 4, Author.set_item, Author.set_item, Author.write_slices]
+KINDS: list[Kind] = [*MAKING, *VIEWING, *CHANGING, Author.backward]
 
 
-def random_program(seed: int) -> Author:
-    """A program of up to 20 lines, after its author: the same for the same seed."""
+def random_program(seed: int, kinds: Sequence[Kind] = KINDS) -> Author:
+    """A program of up to 24 lines, after its author: the same for the same seed."""
     rng = np.random.default_rng(seed)
     author = Author(lambda options: options[rng.integers(len(options))])
-    length = rng.integers(4, 21)
+    length = rng.integers(4, 25)
     author.line(Author.leaf)
+    author.line(Author.operation)
     while len(author.lines) < length:
-        author.line(author.choose(KINDS))
+        author.line(author.choose(kinds))
     return author
-
-
-@functools.lru_cache(maxsize=1000)
-def compiled(line: str) -> CodeType:
-    return compile(line, line, "exec")
-
-
-class Run:
-    """A program under way in a library, `m`, whose derivatives are taken by `grad`."""
-
-    def __init__(self, m: Any, grad: Callable[..., Any]) -> None:
-        self.m, self.grad = m, grad
-        self.names: dict[str, Any] = {"m": m, "leaf": self.leaf}
-        self.failed = False
-        self.errors: list[str] = []
-
-    def leaf(self, seed: int, shape: tuple[int, ...]) -> Any:
-        return self.m.from_numpy(np.asarray(np.random.default_rng(seed).uniform(-1, 1, shape)))
-
-    def step(self, line: str) -> str:
-        """Run a line: "ok", "error", or "undefined" if it needs what an error left out. backward may fail once only:
-        how far a pass came before its error is nobody's promise."""
-        if self.failed:
-            return "stopped"
-        try:
-            exec(compiled(line), self.names)
-        except NameError:
-            return "undefined"
-        except RuntimeError as error:
-            self.failed = ".backward(" in line
-            self.errors.append(str(error))
-            return "error"
-        return "ok"
-
-    def tensors(self) -> Iterator[tuple[str, Any]]:
-        return ((name, x) for name, x in self.names.items() if name[0] in "vwph" and name[1:].isdigit())
-
-    def state(self) -> dict[str, Any]:
-        """Of each tensor the values and .grad; of those with no quirks whether it requires grad, and is a leaf."""
-        return {
-            name: (
-                values(x),
-                (x.requires_grad, x.is_leaf, None if x.grad is None or not x.is_leaf else values(x.grad))
-                if name[0] in "vw"
-                else None,
-            )
-            for name, x in self.tensors()
-        }
-
-    def gradients(self) -> dict[str, Any]:
-        """Derivatives of the last three tensors by all that own their history; second ones by the leaves only, since
-        by what lies between they depend on how a rule is written: by its input or by its output."""
-        if self.failed:
-            return {}
-        inputs = [x for name, x in self.tensors() if name[0] == "v" and x.requires_grad]
-        inputs.sort(key=lambda x: not x.is_leaf)
-        outputs = [(name, x) for name, x in self.tensors() if name[0] in "vw" and x.requires_grad][-3:]
-        return {name: self.derivatives(x, inputs) for name, x in outputs}
-
-    def derivatives(self, output: Any, inputs: list[Any]) -> Any:
-        shape = tuple(output.shape)
-        weights = self.m.from_numpy(np.cos(np.arange(1.0, 1 + np.prod(shape))).reshape(shape))
-        try:
-            leaves = [x for x in inputs if x.is_leaf]
-            first = self.grad(output, inputs, weights, create_graph=True, allow_unused=True)
-            squares = [(g * g).sum() for x, g in zip(inputs, first, strict=True) if x.is_leaf and g is not None]
-            second = [None] * len(leaves)
-            if squares and (slope := functools.reduce(operator.add, squares)).requires_grad:
-                second = self.grad(slope, leaves, retain_graph=True, allow_unused=True)
-        except RuntimeError as error:
-            self.errors.append(str(error))
-            return "error"
-        return [
-            np.zeros(tuple(x.shape)) if g is None else values(g.detach().clone())
-            for x, g in zip([*inputs, *leaves], [*first, *second], strict=True)
-        ]
-
-
-def values(x: Any) -> Array:
-    return np.array(x.detach().numpy())
-
-
-def disagreement(expected: Any, found: Any, path: str = "") -> str:
-    """Where two results differ, or nothing. What is None in one may be zeros in the other."""
-    if isinstance(expected, dict | list | tuple) and type(expected) is type(found) and len(expected) == len(found):
-        pairs = (
-            ((key, expected[key], found.get(key)) for key in expected)
-            if isinstance(expected, dict)
-            else ((i, a, b) for i, (a, b) in enumerate(zip(expected, found, strict=True)))
-        )
-        return next((text for key, a, b in pairs if (text := disagreement(a, b, f"{path}[{key}]"))), "")
-    arrays = [np.zeros(()) if x is None else x for x in (expected, found)]
-    if isinstance(arrays[0], np.ndarray) and isinstance(arrays[1], np.ndarray):
-        a, b = arrays
-        same_shape = a.shape == b.shape or expected is None or found is None
-        # Sums of a few dozen terms in another order; second derivatives may be large.
-        if same_shape and np.allclose(a, b, rtol=1e-9, atol=1e-10 * (1 + np.max(np.abs(a), initial=0)), equal_nan=True):
-            return ""
-    elif type(expected) is type(found) and expected == found:
-        return ""
-    return f"{path}: expected {expected}, found {found}"
-
-
-def run(lines: Sequence[str], *libraries: tuple[Any, Callable[..., Any]]) -> tuple[str, list[Run], list[str]]:
-    """Run a program in two libraries: the first disagreement, if any; the runs; what became of each line."""
-    with np.errstate(all="ignore"):
-        runs = [Run(*library) for library in libraries]
-        outcomes = []
-        for line in lines:
-            expected, found = (each.step(line) for each in runs)
-            outcomes.append(expected)
-            if expected != found:
-                return f"{line}: expected {expected}, found {found}", runs, outcomes
-        expected, found = (each.state() for each in runs)
-        text = disagreement(expected, found, "state")
-        if not text:
-            expected, found = (each.gradients() for each in runs)
-            text = disagreement(expected, found, "gradients")
-    return text, runs, outcomes
-
-
-def shrunk(lines: Sequence[str], fails: Callable[[Sequence[str]], bool]) -> list[str]:
-    """The program without the lines that its failure does not need."""
-    lines, length = list(lines), None
-    while length != len(lines):
-        length = len(lines)
-        for i in reversed(range(length)):
-            if fails(shorter := lines[:i] + lines[i + 1 :]):
-                lines = shorter
-    return lines

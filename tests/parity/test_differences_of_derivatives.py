@@ -24,6 +24,7 @@ def test_missing_derivatives() -> None:
         (lambda x, source: x.scatter(0, once, source), pair, pair),
         (lambda x, source: x.scatter_add(0, once, source), pair, pair),
         (lambda x, y: x.index_fill(0, torch.tensor([-1]), y), pair, 2.5),
+        *((lambda x, name=name: getattr(x * 1, name)(), [0.5]) for name in ("acosh_", "asinh_", "atanh_")),
     ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # reduce is deprecated there
@@ -41,6 +42,11 @@ def test_wrong_derivatives() -> None:
     places = torch.arange(12.0, dtype=torch.float64).reshape(3, 4)
     blocks = gradients(lambda *xs: torch.block_diag(*xs) * places, [[1.0, 2.0]], [], [[3.0, 4.0]])
     assert blocks == [[[0.0, 1.0]], [], [[6.0, 7.0]]]
+    w = torch.ones(3, requires_grad=True)
+    base = w * 1
+    view = base[1:]
+    base.as_strided_((2,), (1,))
+    assert torch.autograd.grad(view.sum(), w)[0].tolist() == [0.0, 1.0, 0.0]
 
 
 def test_derivatives_at_the_edges() -> None:
