@@ -250,6 +250,7 @@ from autodiff.random import Generator, get_rng_state, initial_seed, manual_seed,
 from autodiff.ranges import arange, eye, linspace, logspace, tril_indices, triu_indices
 from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_like, randperm
 from autodiff.tensor import Tensor
+from autodiff.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from autodiff.inspect.draw import draw
@@ -424,6 +425,7 @@ __all__ = [
     "ge",
     "ger",
     "get_default_dtype",
+    "get_num_threads",
     "get_rng_state",
     "grad",
     "gradcheck",
@@ -583,6 +585,7 @@ __all__ = [
     "select_scatter",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "sgn",

@@ -16,7 +16,7 @@ import numpy as np
 from autodiff import grad_mode, writes
 from autodiff.graph import FREED, Leaf, Node, ancestors
 from autodiff.op import VARIADIC
-from autodiff.ops.conversion import cast, clone
+from autodiff.ops.conversion import cast, clone, row_major
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
 from autodiff.tensor import Array, Tensor, Tensors, expect_grad, wrap
 
@@ -37,7 +37,9 @@ def backpropagate(
     wanted = None if targets is None or inner is None else inner | targets
     plain = wanted is None and not recorded
     arrived: dict[Node, Any] = {}
+    # Leaves whose sum the engine has made itself; nodes for which a sum of pieces waits, which it has made too.
     owned: set[Node] = set()
+    pieced: set[Node] = set()
     # What waits: one node beside the heap, because in most graphs no second one ever does.
     first: Node | None = None
     first_g: Any = None
@@ -67,6 +69,18 @@ def backpropagate(
                 waiting[key] = parent, g
                 heappush(heap, key)
 
+    def add_piece(node: Node, g: Any) -> None:
+        """Deliver the gradient of a piece of `node.p0` by adding it to that of an earlier piece, in place."""
+        parent = node.p0
+        if parent is None or parent not in pieced:
+            _pull(node, g, wanted, recorded, deliver)
+            if parent is not None and (wanted is None or parent in wanted):
+                # The rule, or a sum with what had been delivered before, has just made this array.
+                pieced.add(parent)
+            return
+        total = arrived[parent] if parent.op is None else first_g if parent is first else waiting[-parent.time][1]
+        node.op.into(total, g, **node.params)
+
     for root, seed in zip(roots, seeds, strict=True):
         if wanted is None or root in wanted:
             deliver(root, seed)
@@ -94,7 +108,10 @@ def backpropagate(
         if not plain or not inputs or y is FREED:
             if op.hooks is not None:
                 g = op.hooks.run(g, recorded)
-            _pull(node, g, wanted, recorded, deliver)
+            if op.into is not None and type(g) is _ndarray:
+                add_piece(node, g)
+            else:
+                _pull(node, g, wanted, recorded, deliver)
             if op.reads and not keep:
                 node.free()
             node = None
@@ -398,14 +415,25 @@ def _accumulate(tensor: Tensor, g: Any) -> None:
         tensor.grad = clone(g) if tensor.grad is None else tensor.grad + g
     elif tensor.grad is None:
         # Three references are this frame's, the caller's and getrefcount's own: nobody else can see the array.
-        fresh = type(g) is _ndarray and g.base is None and getrefcount(g) <= 3 and g.flags.c_contiguous
-        tensor.grad = wrap(g if fresh else np.array(g, order="C"))
+        fresh = type(g) is _ndarray and getrefcount(g) <= 3 and _owns_memory(g)
+        tensor.grad = wrap(g if fresh else row_major(g))
     elif tensor.grad.node is not None:
         tensor.grad = wrap(tensor.grad.array + g)
     else:
         array: Array = tensor.grad.array
         np.add(array, g, out=array)
         writes.record_write(array)
+
+
+def _owns_memory(g: Array) -> bool:
+    """Whether the memory of `g` is its own, or that of an array that only it is a view of, as after a reshape."""
+    if not (g.flags.c_contiguous and g.flags.writeable):
+        return False
+    base = g.base
+    # Three references are those of the view, of this frame and of getrefcount.
+    return base is None or (
+        type(base) is _ndarray and base.base is None and base.nbytes == g.nbytes and getrefcount(base) <= 3
+    )
 
 
 def tensor_backward(

@@ -179,18 +179,18 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in the shape and dtype of `input`."""
-    return zeros(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    """Zeros in the shape and dtype of `input`, their axes in the same order in memory."""
+    return finish(np.zeros_like(input.array, dtype_of(dtype or input.dtype)), requires_grad, device)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones in the shape and dtype of `input`."""
-    return ones(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    """Ones in the shape and dtype of `input`, their axes in the same order in memory."""
+    return finish(np.ones_like(input.array, dtype_of(dtype or input.dtype)), requires_grad, device)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor in the shape and dtype of `input` whose elements are whatever the memory held."""
-    return empty(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return finish(np.empty_like(input.array, dtype_of(dtype or input.dtype)), requires_grad, device)
 
 
 def full_like(

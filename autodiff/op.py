@@ -51,11 +51,12 @@ class Op:
     default dtype first) or "strict" (dtypes that differ are refused); `analytic` whether complex-step differences
     apply; `view` whether the output shares memory with the input. `fast` are forms of the rules for plain arrays alone,
     for ops whose time matters. With `memo`, for an op of one input, the kernel returns ``(y, memo)``, and
-    ``fast(g, y, x, memo)`` reuses what it has computed.
+    ``fast(g, y, x, memo)`` reuses what it has computed. ``into(total, g, **params)``, for ops of one input that take a
+    piece of it, adds the gradient of the input into an array, so that many pieces of one tensor fill zeros only once.
     """
 
     __slots__ = (
-        "analytic", "arity", "array_rules", "doc", "domain", "hooks", "joint", "kernel", "kind", "memo", "name",
+        "analytic", "arity", "array_rules", "doc", "domain", "hooks", "into", "joint", "kernel", "kind", "memo", "name",
         "reads", "record", "result", "rule0", "rule1", "rule2", "rules", "saves", "unrolled", "view",
     )  # fmt: skip
     record: Recorder
@@ -65,16 +66,18 @@ class Op:
     def __init__(
         self, name: str, kernel: Callable[..., Any], kind: str, arity: int, rules: Sequence[Rule | None],
         joint: Rule | None, saves: str | Sequence[str], domain: Domains, doc: str, view: bool, analytic: bool,
-        result: str, fast: Sequence[Rule | None], memo: bool,
+        result: str, fast: Sequence[Rule | None], memo: bool, into: Callable[..., None] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.kernel, self.kind, self.arity, self.doc = name, kernel, kind, arity, doc
         self.rules, self.joint, self.view, self.analytic, self.result = tuple(rules), joint, view, analytic, result
-        self.memo = memo
+        self.memo, self.into = memo, into
         # What `hooks` put on one node: the node then has a copy of its op.
         self.hooks: Any = None
         self.array_rules = tuple(fast) or self.rules
         # The number of inputs if the backward pass has an unrolled form for such an op, else 0.
-        self.unrolled = arity * (joint is None and (arity in (1, 3) or (arity == 2 and kind != "other")))
+        self.unrolled = arity * (
+            joint is None and into is None and (arity in (1, 3) or (arity == 2 and kind != "other"))
+        )
         self.rule0, self.rule1, self.rule2 = (*self.array_rules, None, None, None)[:3]
         self.domain = (domain,) * max(arity, 1) if isinstance(domain, Domain) else tuple(domain)
         each = (saves,) * max(arity, 1) if isinstance(saves, str) else tuple(saves)
@@ -128,10 +131,11 @@ def declare(
     numpy: Any = None,
     fast: Rule | Sequence[Rule | None] = (),
     memo: bool = False,
+    into: Callable[..., None] | None = None,
 ) -> Recorder:
     """Enter an op into the table and return its recorder; the constructors of `recorders` call this."""
     forms = (fast,) if callable(fast) else fast
-    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, forms, memo)
+    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, forms, memo, into)
     record: Recorder = make_recorder(op)
 
     def rule(*inputs: Any, **params: Any) -> Any:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from autodiff.ops.places import gather
+from autodiff.ops.places import FEW, gather, numbered
 from autodiff.ops.reduction import ValuesIndices
+from autodiff.ops.selection import take_places
 from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Array, Tensor, wrap
+
+
+def at_different(x: Tensor, index: Array, axis: int) -> Tensor:
+    """The entries at an index along `axis` that names no entry twice: in half of the time of `gather` for a few."""
+    if x.array.ndim > 1 and index.size > FEW:
+        return gather(x, wrap(index), axis=axis)
+    return take_places(x, places=numbered(index, x.array.shape, axis))
 
 
 def choose(input: Tensor, index: Array, values: Array | None, axis: int, keepdim: bool) -> ValuesIndices:
@@ -13,16 +21,12 @@ def choose(input: Tensor, index: Array, values: Array | None, axis: int, keepdim
 
     Without `values`, or where a gradient is to flow, they are read by the index.
     """
+    if not input.ndim:
+        return ValuesIndices(input.clone(), wrap(index))
+    at = index if keepdim else index.squeeze(axis)
     if values is not None and input.node is None:
-        chosen = wrap(values)
-    elif not input.ndim:
-        chosen = input.clone()
-    else:
-        chosen = gather(input, wrap(index), axis=axis)
-    if keepdim or not input.ndim:
-        return ValuesIndices(chosen, wrap(index))
-    index = index.squeeze(axis)
-    return ValuesIndices(chosen.reshape(index.shape), wrap(index))
+        return ValuesIndices(wrap(values.reshape(at.shape)), wrap(at))
+    return ValuesIndices(take_places(input, places=numbered(index, input.shape, axis).reshape(at.shape)), wrap(at))
 
 
 def axis_with_entries(name: str, x: Tensor, dim: int) -> int:

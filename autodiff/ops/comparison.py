@@ -9,6 +9,7 @@ import numpy as np
 from autodiff.domain import BOOLEANS, integers
 from autodiff.dtypes import float64, result_dtype
 from autodiff.op import OpError, Recorder, describe, implements
+from autodiff.ops.masking import LARGE
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor, wrap
 
@@ -21,6 +22,18 @@ def _test(name: str, kernel: Any, doc: str, example: str, **declaration: Any) ->
     return elementwise(name, kernel, arity=1, doc=doc, example=example, **declaration)
 
 
+def _logical(kernel: np.ufunc, of_bools: np.ufunc) -> Any:
+    """`kernel`; NumPy is slow to tell which numbers are true: of a million pairs in 0.9 ms, instead of 0.15."""
+
+    def logical(a: Any, b: Any) -> Any:
+        # A number has no size.
+        if getattr(a, "size", 1) + getattr(b, "size", 1) < LARGE:
+            return kernel(a, b)
+        return of_bools(*(x if x.dtype.kind == "b" else x != 0 for x in (np.asarray(a), np.asarray(b))))
+
+    return logical
+
+
 eq = _pair("eq", np.equal, "Whether a = b.", "ad.eq(ad.tensor([1, 2]), 2) -> tensor([False,  True])")
 ne = _pair("ne", np.not_equal, "Whether a differs from b.", "ad.ne(ad.tensor([1, 2]), 2) -> tensor([ True, False])")
 lt = _pair("lt", np.less, "Whether a < b.", "ad.lt(ad.tensor([1, 2]), 2) -> tensor([ True, False])")
@@ -28,22 +41,23 @@ le = _pair("le", np.less_equal, "Whether a <= b.", "ad.le(ad.tensor([1, 3]), 2) 
 gt = _pair("gt", np.greater, "Whether a > b.", "ad.gt(ad.tensor([1, 3]), 2) -> tensor([False,  True])")
 ge = _pair("ge", np.greater_equal, "Whether a >= b.", "ad.ge(ad.tensor([1, 2]), 2) -> tensor([False,  True])")
 logical_and = _pair(
-    "logical_and", np.logical_and, "Whether both are true.",
-    "ad.logical_and(ad.tensor([True, False]), True) -> tensor([ True, False])", domain=BOOLEANS,
+    "logical_and", _logical(np.logical_and, np.bitwise_and), "Whether both are true.",
+    "ad.logical_and(ad.tensor([True, False]), True) -> tensor([ True, False])", domain=BOOLEANS, numpy=np.logical_and,
 )  # fmt: skip
 logical_or = _pair(
-    "logical_or", np.logical_or, "Whether either is true.",
-    "ad.logical_or(ad.tensor([True, False]), False) -> tensor([ True, False])", domain=BOOLEANS,
+    "logical_or", _logical(np.logical_or, np.bitwise_or), "Whether either is true.",
+    "ad.logical_or(ad.tensor([True, False]), False) -> tensor([ True, False])", domain=BOOLEANS, numpy=np.logical_or,
 )  # fmt: skip
 logical_xor = _pair(
-    "logical_xor", np.logical_xor, "Whether exactly one is true.",
-    "ad.logical_xor(ad.tensor([True, False]), True) -> tensor([False,  True])", domain=BOOLEANS,
+    "logical_xor", _logical(np.logical_xor, np.bitwise_xor), "Whether exactly one is true.",
+    "ad.logical_xor(ad.tensor([True, False]), True) -> tensor([False,  True])", domain=BOOLEANS, numpy=np.logical_xor,
 )  # fmt: skip
 logical_not = _test(
     "logical_not",
-    np.logical_not,
+    lambda x: np.logical_not(x) if x.size < LARGE or x.dtype.kind == "b" else x == 0,
     "Whether x is false (0).",
     "ad.logical_not(ad.tensor([0, 2])) -> tensor([ True, False])",
+    numpy=np.logical_not,
 )
 bitwise_and = _pair(
     "bitwise_and", np.bitwise_and, "The bitwise and of integers or bools.",

@@ -12,6 +12,8 @@ from autodiff.ops.reduction import Dim, add_reduce, axes_of, numpy_names, wide
 from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Array, Tensor, wrap
 
+FEW = 4096
+
 
 class Histogram(NamedTuple):
     """How much fell into each bin, and the edges of the bins."""
@@ -28,7 +30,11 @@ def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     >>> ad.count_nonzero(ad.tensor([[0, 3], [1, 2]]), dim=0)
     tensor([1, 2])
     """
-    other = input.array.astype(bool, copy=False)
+    x = input.array
+    if dim is None and x.size < FEW:
+        return wrap(np.asarray(np.count_nonzero(x)))
+    # Of bools NumPy counts a million in 0.15 ms, of float32 in 0.6.
+    other = x.astype(bool, copy=False)
     if dim is None:
         return wrap(np.asarray(np.count_nonzero(other)))
     return wrap(np.asarray(add_reduce(other, axes_of(input, dim), np.int64)))
@@ -144,8 +150,9 @@ def _limits(name: str, low: Any, high: Any, margin: float, dtype: Any) -> tuple[
         raise OpError(f"{name}: expected a finite range, got {low} to {high}; give one, or remove inf and nan")
     if first > last:
         raise OpError(f"{name}: expected a range from the smaller to the larger number, got {low} to {high}")
-    half = dtype.type(margin)
-    return (first - half, last + half) if first == last else (first, last)
+    if first == last:
+        first, last = first - dtype.type(margin), last + dtype.type(margin)
+    return first, last
 
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
@@ -162,8 +169,12 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     first, last = _limits("histc", low, high, 1.0, x.dtype)
     x = x[(x >= first) & (x <= last)]
-    place = np.minimum(((x - first) * bins / (last - first)).astype(np.int64), bins - 1)
-    return wrap(np.bincount(place, minlength=bins).astype(input.dtype))
+    x -= first
+    x *= bins
+    x /= last - first
+    counts = np.bincount(x.astype(np.int64), None, bins + 1)
+    counts[-2] += counts[-1]
+    return wrap(counts[:bins].astype(input.dtype))
 
 
 def _observed(name: str, x: Tensor, bins: int) -> Array:

@@ -7,6 +7,7 @@ derivative: what depends on them gets an infinite or NaN gradient.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -14,9 +15,9 @@ import numpy as np
 from autodiff import grad_mode
 from autodiff.op import OpError, implements
 from autodiff.ops.axes import transpose
-from autodiff.ops.matrices import explained, matrices, square, transposed
-from autodiff.ops.packing import Shape, outputs, pack, unpack
-from autodiff.ops.solvers import solve_triangle
+from autodiff.ops.matrices import by_pieces, explained, matrices, square, transposed
+from autodiff.ops.packing import Shape, cut, outputs, pack, unpack
+from autodiff.ops.solvers import BLOCK, solve_triangle
 from autodiff.recorders import operation
 from autodiff.tensor import Array, Tensor, wrap
 
@@ -60,6 +61,12 @@ def _divided(numerator: Any, gap: Any) -> Any:
     return numerator / np.where((gap == 0) & (numerator == 0), 1.0, gap)
 
 
+@lru_cache(maxsize=16)
+def _below(n: int) -> Array:
+    """Where an n by n matrix lies below its diagonal, for n up to BLOCK."""
+    return np.tri(n, k=-1, dtype=bool)
+
+
 def _cholesky_kernel(x: Array, triangle: str | None) -> Array:
     x, triangle = _read(x, triangle)
     factor = np.linalg.cholesky(x if triangle == "L" else transposed(x))
@@ -77,14 +84,30 @@ def _cholesky_rule(g: Any, y: Any, x: Any, triangle: str | None) -> Any:
     return transposed(solve_triangle.rule(transposed(y), transposed(left), upper=True, unitriangular=False))
 
 
+def _cholesky_fast(g: Array, y: Array, x: Any, triangle: str | None) -> Any:
+    """The rule by the inverse of small factors, which is two products where the rule solves two systems."""
+    n = x.shape[-1]
+    if n > BLOCK:
+        return _cholesky_rule(g, y, x, triangle)
+    # Copies: NumPy multiplies small matrices in order in a third of the time that it takes for transposed ones.
+    upper = y.mT.copy()
+    inner = np.matmul(upper, g)
+    inner = np.where(_below(n), inner, inner.mT)
+    inner *= 0.5
+    # Of an upper triangle LAPACK exchanges no rows: the inverse is substituted back, and as accurate as a solution.
+    inverse = np.linalg.inv(upper)
+    return np.matmul(np.matmul(inverse, inner), inverse.mT.copy())
+
+
 _cholesky = operation(
     "cholesky",
     explained(
-        _cholesky_kernel,
+        by_pieces(_cholesky_kernel, 2),
         "a symmetric positive definite matrix",
         "A @ A.mT plus a small multiple of the identity is one",
     ),
     vjp=_cholesky_rule,
+    fast=by_pieces(_cholesky_fast, 2, 2, 2),
     saves="y",
     analytic=False,
     doc="The lower triangular factors L of L Lᵀ.",
@@ -115,10 +138,28 @@ def _qr_rule(g: Any, y: Any, x: Any) -> Any:
     return np.concatenate((_qr_square_rule(g_q, g_r[..., :m], q, r[..., :m]), np.matmul(q, g_v)), axis=-1)
 
 
+def _qr_fast(g: Array, y: Array, x: Any) -> Any:
+    """The rule, shorter where only R has a gradient, and without a copy of the triangle that R is."""
+    m, n = x.shape[-2:]
+    if m < n or n > BLOCK:
+        return _qr_rule(g, y, x)
+    q, r = cut(y, (m, n), (n, n))
+    g_q, g_r = cut(g, (m, n), (n, n))
+    of_q = np.count_nonzero(g_q)
+    inner = np.matmul(g_r, r.mT.copy())
+    if of_q:
+        inner -= np.matmul(q.mT.copy(), g_q)
+    right = np.matmul(q, np.where(_below(n), inner.mT, inner))
+    if of_q:
+        right += g_q
+    return np.linalg.solve(r, right.mT).mT.copy()
+
+
 _qr = operation(
     "qr",
-    lambda x: pack(x.shape[:-2], *np.linalg.qr(x)),
+    by_pieces(lambda x: pack(x.shape[:-2], *np.linalg.qr(x)), 2),
     vjp=_qr_rule,
+    fast=by_pieces(_qr_fast, 1, 1, 2),
     saves="y",
     analytic=False,
     doc="Orthonormal columns Q and upper triangles R with A = Q R.",
@@ -144,17 +185,17 @@ def _eigh_rule(g: Any, y: Any, x: Any, triangle: str | None) -> Any:
 def _eigh_fast(g: Array, y: Array, x: Any, triangle: str | None) -> Any:
     """The rule, which is short where only the eigenvalues have a gradient: 8 µs for 10 by 10 numbers in place of 18."""
     n = x.shape[-1]
-    if g[..., n:].any():
+    if np.count_nonzero(g[..., n:]):
         return _eigh_rule(g, y, x, triangle)
-    (vectors,) = unpack(y[..., n:], (n, n))
+    (vectors,) = cut(y[..., n:], (n, n))
     return np.matmul(vectors * g[..., None, :n], transposed(vectors))
 
 
 _eigh = operation(
     "eigh",
-    explained(_eigh_kernel, FINITE, CHECK_INPUT),
+    explained(by_pieces(_eigh_kernel, 2), FINITE, CHECK_INPUT),
     vjp=_eigh_rule,
-    fast=_eigh_fast,
+    fast=by_pieces(_eigh_fast, 1, 1, 2),
     saves="y",
     analytic=False,
     doc="The eigenvalues and eigenvectors of symmetric matrices.",
@@ -192,10 +233,11 @@ def _svd_rule(g: Any, y: Any, x: Any, full_matrices: bool) -> Any:
 
 def _svd_fast(g: Array, y: Array, x: Any, full_matrices: bool) -> Any:
     """The rule, which is short where only the values have a gradient: 10 µs for 10 by 10 numbers in place of 27."""
-    g_u, g_s, g_vt = unpack(g, *_svd_shapes(x, full_matrices))
-    if g_u.any() or g_vt.any():
+    g_u, g_s, g_vt = cut(g, *_svd_shapes(x, full_matrices))
+    # A third of the time of `any`.
+    if np.count_nonzero(g_u) or np.count_nonzero(g_vt):
         return _svd_rule(g, y, x, full_matrices)
-    u, s, vt = unpack(y, *_svd_shapes(x, full_matrices))
+    u, s, vt = cut(y, *_svd_shapes(x, full_matrices))
     k = s.shape[-1]
     return np.matmul(u[..., :k] * g_s[..., None, :], vt[..., :k, :])
 
@@ -206,9 +248,9 @@ def _svd_kernel(x: Array, full_matrices: bool) -> Array:
 
 _svd = operation(
     "svd",
-    explained(_svd_kernel, FINITE, CHECK_INPUT),
+    explained(by_pieces(_svd_kernel, 2), FINITE, CHECK_INPUT),
     vjp=_svd_rule,
-    fast=_svd_fast,
+    fast=by_pieces(_svd_fast, 1, 1, 2),
     saves="y",
     analytic=False,
     doc="Singular vectors and values, A = U diag(S) Vᵀ.",

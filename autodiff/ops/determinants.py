@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autodiff.op import implements
-from autodiff.ops.matrices import square, transposed
+from autodiff.ops.matrices import by_pieces, square, transposed
 from autodiff.ops.packing import outputs, pack
 from autodiff.ops.selection import where
 from autodiff.ops.solvers import invert
@@ -22,21 +22,25 @@ class SignLogdet(NamedTuple):
     logabsdet: Tensor
 
 
-def _cofactors_kernel(x: Array) -> Array:
+def _largest(x: Array) -> Array:
+    """The largest absolute value of each matrix."""
+    return np.asarray(np.maximum.reduce(np.abs(x).reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1]), -1, initial=0))
+
+
+def _cofactors_kernel(x: Array, det: Array | None = None) -> Array:
     """det(x) x⁻ᵀ, with its limit where x is singular: by x = U S Vᵀ it is det(U) det(V) U diag(∏ other s) Vᵀ."""
     try:
-        inverse = np.linalg.inv(x)
-        size, inverse_size = (np.abs(matrix).max(axis=(-2, -1), initial=0) for matrix in (x, inverse))
+        inverse: Array = np.linalg.inv(x.mT)
         # The inverse loses as many digits as the condition number has: at most half of them.
-        if not (x.shape[-1] * size * inverse_size > np.finfo(x.dtype).eps ** -0.5).any():
-            product: Array = np.linalg.det(x)[..., None, None] * transposed(inverse)
-            return product
+        if not (x.shape[-1] * _largest(x) * _largest(inverse) > np.finfo(x.dtype).eps ** -0.5).any():
+            inverse *= (np.linalg.det(x) if det is None else det)[..., None, None]
+            return inverse
     except np.linalg.LinAlgError:
         pass
     u, s, vt = np.linalg.svd(x)
     others = np.where(np.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))[..., None]
-    product = np.matmul(u * (sign * others)[..., None, :], vt)
+    product: Array = np.matmul(u * (sign * others)[..., None, :], vt)
     return product
 
 
@@ -54,10 +58,27 @@ cofactors = operation(
     analytic=False,
     doc="The derivatives of the determinants by the entries of the matrices, singular ones included.",
 )
+_determinants = by_pieces(np.linalg.det, 2)
+
+
+def _det_kernel(x: Array) -> tuple[Array, Array]:
+    """The determinants, twice: the rule, which asks `cofactors`, does not read them, and its fast form does."""
+    det = np.asarray(_determinants(x))
+    return det, det
+
+
+def _det_fast(g: Array, y: Any, x: Array, det: Array) -> Array:
+    out = _cofactors_kernel(x, det)
+    out *= g[..., None, None]
+    return out
+
+
 _det = operation(
     "det",
-    np.linalg.det,
+    _det_kernel,
     vjp=lambda g, y, x: g[..., None, None] * cofactors.rule(x),
+    fast=by_pieces(_det_fast, 0, 0, 2, 0),
+    memo=True,
     saves="x",
     doc="The determinants of square matrices.",
 )
@@ -67,10 +88,18 @@ def _slogdet_rule(g: Any, y: Any, x: Any) -> Any:
     return g[..., 1:, None] * transposed(invert.rule(x))
 
 
+def _slogdet_fast(g: Array, y: Any, x: Array) -> Array:
+    # In row-major order, unlike the transpose of the inverse.
+    out: Array = invert.rule(x.mT)
+    out *= g[..., 1:, None]
+    return out
+
+
 _slogdet = operation(
     "slogdet",
-    lambda x: pack(x.shape[:-2], *map(np.asarray, np.linalg.slogdet(x))),
+    by_pieces(lambda x: pack(x.shape[:-2], *map(np.asarray, np.linalg.slogdet(x))), 2),
     vjp=_slogdet_rule,
+    fast=_slogdet_fast,
     saves="x",
     analytic=False,
     doc="The signs of determinants and the logarithms of their absolute values.",

@@ -67,9 +67,13 @@ def _pulled(slope: Any, own: Any, other: Any) -> Any:
     return np.sum(slope, axis=-1)[..., None] * own - matmul.rule(slope, other)
 
 
-def _pulled_fast(slope: Array, own: Array, other: Array) -> Any:
+def _pulled_fast(g: Array, y: Array, own: Array, other: Array) -> Any:
+    slope = g / y if np.count_nonzero(y) == y.size else _slope(g, y)
+    dtype = own.dtype
     slope, own, other = _doubled(slope, own, other)
-    return slope.sum(-1, keepdims=True) * own - multiply(slope, other)
+    pulled = np.add.reduce(slope, -1, keepdims=True) * own
+    pulled -= multiply(slope, other)
+    return pulled.astype(dtype, copy=False)
 
 
 _euclidean = operation(
@@ -80,8 +84,8 @@ _euclidean = operation(
         lambda g, y, a, b: _pulled(np.swapaxes(_slope(g, y), -1, -2), b, a),
     ),
     fast=(
-        lambda g, y, a, b: _pulled_fast(_slope(g, y), a, b),
-        lambda g, y, a, b: _pulled_fast(_slope(g, y).mT, b, a),
+        lambda g, y, a, b: _pulled_fast(g, y, a, b),
+        lambda g, y, a, b: _pulled_fast(g.mT, y.mT, b, a),
     ),
     saves=("y a b", "y a b"),
     domain=MODERATE,

@@ -8,16 +8,25 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import POSITIVE, Domain, Interval, away_from
-from autodiff.ops.masking import LARGE, choose, keep, limit
+from autodiff.ops.blocks import by_blocks
+from autodiff.ops.masking import BITS, LARGE, choose, limit
 from autodiff.recorders import elementwise
 
 
+@by_blocks
 def _stable_sigmoid(x: Any) -> Any:
     # By tanh nothing overflows either, but of -12 the float32 result is wrong in the fourth digit.
     # Of eˣ, not of e⁻ˣ, so that -infinity gives 0 exactly; from 40 on, in float16 from 11, the result is 1.
-    y = np.asarray(np.minimum(x, 11.0 if x.dtype.itemsize == 2 else 40.0))
+    y = np.asarray(limit(x, None, 11.0 if x.dtype.itemsize == 2 else 40.0))
     np.exp(y, out=y)
-    return y / (y + 1)
+    return np.divide(y, y + 1, out=y)
+
+
+def _sigmoid_on_arrays(g: Any, y: Any, x: Any) -> Any:
+    out = np.asarray(1 - y)
+    out *= y
+    out *= g
+    return out
 
 
 exp = elementwise(
@@ -95,6 +104,7 @@ sigmoid = elementwise(
     "sigmoid",
     _stable_sigmoid,
     vjp=lambda g, y, x: g * (y * (1 - y)),
+    fast=_sigmoid_on_arrays,
     saves="y",
     domain=Interval(-15, 15),
     result="float",
@@ -115,7 +125,13 @@ tanh = elementwise(
 
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
     # y is 0, positive or NaN, and so its own condition: 32 by 16 numbers take 1.2 µs, and 1.9 with the comparison.
-    return np.where(y, g, 0.0) if g.size < LARGE else keep(y != 0, g)
+    if g.size < LARGE:
+        return np.where(y, g, 0.0)
+    out = np.empty(g.shape, g.dtype)
+    bits = out.view(BITS[g.dtype.itemsize])
+    np.not_equal(y, 0, out=bits, casting="unsafe")
+    bits *= g.view(bits.dtype)
+    return out
 
 
 relu = elementwise(

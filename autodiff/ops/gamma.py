@@ -9,8 +9,8 @@ import numpy as np
 
 from autodiff.domain import POSITIVE, Domain, away_from, integers
 from autodiff.op import Recorder
-from autodiff.ops.blocks import by_blocks
-from autodiff.ops.from_scipy import from_scipy
+from autodiff.ops.blocks import by_blocks, on_vectors
+from autodiff.ops.from_scipy import BLOCK, from_scipy
 from autodiff.recorders import elementwise
 from autodiff.tensor import Array, Tensor
 
@@ -56,6 +56,7 @@ def _trigamma_of_positive(x: Array) -> Array:
 
 
 @by_blocks
+@on_vectors
 def _trigamma(x: Array) -> Array:
     """ψ₁(x), by reflection below 0: ψ₁(x) + ψ₁(1 - x) = π² / sin² πx. SciPy's zeta(2, x) takes 30 times as long."""
     negative = x <= 0
@@ -101,7 +102,7 @@ psi = digamma
 lgamma = elementwise(
     "lgamma",
     # SciPy has -inf at -inf; C and PyTorch have inf, as at all the other poles.
-    lambda x: np.where(x == -math.inf, math.inf, _lgamma_kernel(x)),
+    by_blocks(lambda x: np.where(x == -math.inf, math.inf, _lgamma_kernel(x)), BLOCK),
     vjp=lambda g, y, x: g * digamma.rule(x),
     saves="x",
     domain=BETWEEN_POLES,

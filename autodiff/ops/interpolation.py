@@ -23,7 +23,10 @@ def _between(a: Any, b: Any, weight: Any) -> Any:
     # From the nearer end, so that weights 0 and 1 give the ends exactly.
     far = np.abs(weight) >= 0.5
     if np.ndim(weight) == 0:
-        return b + (weight - 1) * (b - a) if far else a + weight * (b - a)
+        y = np.asarray(b - a)
+        y *= weight - 1 if far else weight
+        y += b if far else a
+        return y
     return choose(far, b, a) + (weight - far) * (b - a)
 
 

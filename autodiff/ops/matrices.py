@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.op import OpError, describe
+from autodiff.ops.blocks import BLOCK
 from autodiff.tensor import Array, Tensor
+from autodiff.threads import share
 
 Kernel = Callable[..., Any]
 
@@ -55,6 +57,38 @@ def same_batch(a: Tensor, b: Tensor) -> bool:
     """Whether the batch axes of two stacks of matrices are equal, or 1 in one of them."""
     pairs = zip(reversed(a.shape[:-2]), reversed(b.shape[:-2]), strict=False)
     return a.shape[:-2] == b.shape[:-2] or all(i == j or 1 in (i, j) for i, j in pairs)
+
+
+def by_pieces(function: Kernel, *cores: int) -> Kernel:
+    """`function` on stacks of matrices, large stacks piece by piece and shared with other threads.
+
+    `cores` says of each input how many of its last axes are those of one matrix; the others must be equal in all arrays
+    for the stack to be taken apart, along the first of them. What is no array is handed on as it is.
+    """
+
+    def run(*args: Any, **params: Any) -> Any:
+        first = args[0]
+        if first.ndim == cores[0] or len(first) == 1:
+            return function(*args, **params)
+        size = max(v.size for v in args if isinstance(v, np.ndarray))
+        if size <= BLOCK or not _stacked_alike(args, cores):
+            return function(*args, **params)
+        step = max(1, len(first) * BLOCK // size)
+        pieces: list[Any] = [None] * -(-len(first) // step)
+
+        def work(i: int) -> None:
+            at = slice(i * step, (i + 1) * step)
+            pieces[i] = function(*(v[at] if isinstance(v, np.ndarray) else v for v in args), **params)
+
+        share(work, len(pieces))
+        return np.concatenate(pieces)
+
+    return run
+
+
+def _stacked_alike(args: tuple[Any, ...], cores: tuple[int, ...]) -> bool:
+    stacks = {v.shape[: v.ndim - core] for v, core in zip(args, cores, strict=True) if isinstance(v, np.ndarray)}
+    return len(stacks) == 1
 
 
 def explained(kernel: Kernel, expected: str, advice: str, probe: Kernel | None = None) -> Kernel:

@@ -9,9 +9,8 @@ import numpy as np
 
 from autodiff.domain import Interval
 from autodiff.op import OpError, Recorder, describe, implements, not_a_tensor
-from autodiff.ops.axes import transpose
 from autodiff.ops.shape import broadcast_tensors, positive_axis
-from autodiff.recorders import multilinear
+from autodiff.recorders import multilinear, operation
 from autodiff.tensor import Array, Tensor, wrap
 
 MODERATE = Interval(-3, 3)
@@ -107,30 +106,35 @@ _outer = multilinear(
 )
 
 
-def _cross_kernel(a: Array, b: Array) -> Any:
+def _cross_kernel(a: Array, b: Array, axis: int) -> Any:
     if a.dtype.kind == "b":
         raise OpError(NUMBERS)
+    if a.dtype != b.dtype and "c" not in (a.dtype.kind, b.dtype.kind):
+        raise OpError("expected tensors of the same dtype; convert one of them with x.to(dtype)")
     if a.size <= FEW >= b.size:
         # The product without its last turn, in 4 µs for 100 numbers where the components take 7.
-        turned = a * b.take(NEXT, -1) - a.take(NEXT, -1) * b
-        return turned.take(NEXT, -1)
-    a0, a1, a2, b0, b1, b2 = (x[..., i] for x in (a, b) for i in range(3))
+        turned = a * b.take(NEXT, axis) - a.take(NEXT, axis) * b
+        return turned.take(NEXT, axis)
+    at = [(slice(None),) * axis + (i,) for i in range(3)]
+    a0, a1, a2, b0, b1, b2 = (x[place] for x in (a, b) for place in at)
     first = a1 * b2 - a2 * b1
-    out = np.empty((*first.shape, 3), first.dtype)
-    out[..., 0] = first
-    np.subtract(a2 * b0, a0 * b2, out=out[..., 1])
-    np.subtract(a0 * b1, a1 * b0, out=out[..., 2])
+    out = np.empty((*first.shape[:axis], 3, *first.shape[axis:]), first.dtype)
+    out[at[0]] = first
+    np.subtract(a2 * b0, a0 * b2, out=out[(*at[1], ...)])
+    np.subtract(a0 * b1, a1 * b0, out=out[(*at[2], ...)])
     return out
 
 
-_cross: Recorder = multilinear(
+_cross: Recorder = operation(
     "cross",
     _cross_kernel,
-    vjp=(lambda g, y, a, b: _cross.rule(b, g), lambda g, y, a, b: _cross.rule(g, a)),
+    vjp=(
+        lambda g, y, a, b, axis: _cross.rule(b, g, axis=axis),
+        lambda g, y, a, b, axis: _cross.rule(g, a, axis=axis),
+    ),
     saves=("b", "a"),
     domain=MODERATE,
-    result="strict",
-    doc="The vector product of vectors (..., 3).",
+    doc="The vector product of vectors along an axis of length 3, counted from the front; the others broadcast.",
 )
 
 
@@ -230,9 +234,7 @@ def cross_along(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     axis = positive_axis(dim, input.ndim)
     if not input.ndim or input.shape[axis] != 3 or other.shape[axis] != 3:
         raise OpError(f"cross: expected length 3 along dim {dim}, got {describe(input)} and {describe(other)}")
-    if axis == input.ndim - 1:
-        return _cross(input, other)
-    return transpose(_cross(transpose(input, axis, -1), transpose(other, axis, -1)), axis, -1)
+    return _cross(input, other, axis=axis)
 
 
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:

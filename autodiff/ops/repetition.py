@@ -14,6 +14,16 @@ from autodiff.tensor import Array, Tensor, wrap
 
 Shape = tuple[int, ...]
 
+# Runs of up to so many entries are written and summed entry by entry, all runs at a time: of 1,000,000 runs of 2 the
+# sums take 0.7 ms, by np.add.reduce 13, and the copies take 0.7, by np.repeat 1.8.
+_FEW = 4
+
+
+def _entry(runs: Array, i: int, axis: int) -> Array:
+    """The view of entry `i` of every run, the runs lying along `axis`."""
+    view: Array = runs[(slice(None),) * axis + (i, ...)]
+    return view
+
 
 def _interleaved(shape: Shape, repeats: Shape) -> Shape:
     """The shape with an axis for the copies before each axis."""
@@ -41,7 +51,13 @@ _repeat = multilinear(
 def _sum_runs_kernel(g: Array, repeats: int | Array, axis: int, length: int) -> Any:
     front, back = g.shape[:axis], g.shape[axis + 1 :]
     if isinstance(repeats, int):
-        return np.add.reduce(g.reshape(*front, length, repeats, *back), axis + 1)
+        runs = g.reshape(*front, length, repeats, *back)
+        if not 0 < repeats <= _FEW:
+            return np.add.reduce(runs, axis + 1)
+        total = _entry(runs, 0, axis + 1).copy()
+        for i in range(1, repeats):
+            total += _entry(runs, i, axis + 1)
+        return total
     # reduceat cannot sum nothing: entries that were left out keep their zero.
     out = np.zeros((*front, length, *back), g.dtype)
     there = repeats > 0
@@ -50,9 +66,18 @@ def _sum_runs_kernel(g: Array, repeats: int | Array, axis: int, length: int) -> 
     return out
 
 
+def _repeat_interleave_kernel(x: Array, repeats: int | Array, axis: int) -> Array:
+    if not isinstance(repeats, int) or not 0 < repeats <= _FEW:
+        return np.repeat(x, repeats, axis)
+    runs = np.empty((*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]), x.dtype)
+    for i in range(repeats):
+        _entry(runs, i, axis + 1)[...] = x
+    return runs.reshape(*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
+
+
 _repeat_interleave: Recorder = multilinear(
     "repeat_interleave",
-    lambda x, repeats, axis: np.repeat(x, repeats, axis),
+    _repeat_interleave_kernel,
     vjp=lambda g, y, x, repeats, axis: sum_runs.rule(g, repeats=repeats, axis=axis, length=x.shape[axis]),
     doc="Each entry along an axis so many times in a row.",
 )

@@ -115,7 +115,7 @@ def number_of(name: str, value: Any, dtype: dtypes.DType) -> Array:
 
 
 # A mask is turned into the places that it names, since NumPy's indexing by masks takes five times as long.
-_take_places: Recorder = multilinear(
+take_places: Recorder = multilinear(
     "masked_select",
     lambda x, places: np.take(x, places),
     vjp=lambda g, y, x, places: put_places.rule(g, places=places, shape=x.shape),
@@ -132,7 +132,7 @@ def _put_kernel(g: Array, places: Array, shape: tuple[int, ...]) -> Array:
 put_places: Recorder = multilinear(
     "put_places",
     _put_kernel,
-    vjp=lambda g, y, x, places, shape: _take_places.rule(g, places=places),
+    vjp=lambda g, y, x, places, shape: take_places.rule(g, places=places),
     doc="Zeros with the elements at different places of the flattened tensor.",
 )
 
@@ -148,7 +148,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     if holds.shape != input.shape:
         shape = _common_shape("masked_select", input, mask)
         input, holds = broadcast_to(input, shape), np.broadcast_to(holds, shape)
-    return _take_places(input, places=np.flatnonzero(holds))
+    return take_places(input, places=np.flatnonzero(holds))
 
 
 def _common_shape(name: str, input: Tensor, mask: Tensor) -> tuple[int, ...]:
@@ -187,12 +187,15 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     tensor([[1],
             [2]])
     """
+    x = input.array
     # Of bools NumPy finds them five times as fast.
-    held = np.asarray(input.array != 0)
-    found = np.nonzero(held if input.ndim else held.reshape(1))
+    held = x if x.dtype.kind == "b" else np.asarray(x != 0)
+    found = (held if x.ndim else held.reshape(1)).nonzero()
     if as_tuple:
         return tuple(wrap(indices) for indices in found)
-    return wrap(np.ascontiguousarray(np.array(found, np.int64).T[:, : input.ndim]))
+    if x.ndim == 1:
+        return wrap(found[0].reshape(-1, 1))
+    return wrap(np.ascontiguousarray(np.array(found, np.int64).T[:, : x.ndim]))
 
 
 heaviside = elementwise(

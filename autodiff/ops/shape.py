@@ -39,6 +39,8 @@ def _sum_to(x: Array, shape: Shape) -> Array:
 
 def _broadcast_kernel(x: Array, shape: Shape) -> Array:
     """np.broadcast_to in half of its time; not locked, because part of an expanded tensor may be written to."""
+    # A NumPy number has memory that no array owns.
+    x = np.asarray(x)
     extra = len(shape) - x.ndim
     strides = [0] * extra
     for have, want, step in zip(x.shape, shape[extra:], x.strides, strict=True):

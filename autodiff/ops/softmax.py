@@ -8,6 +8,7 @@ import numpy as np
 
 from autodiff.domain import Interval
 from autodiff.op import Recorder
+from autodiff.ops.blocks import over_rows
 from autodiff.ops.conversion import astype, floating
 from autodiff.ops.reduction import maximum_reduce, total
 from autodiff.ops.shape import positive_axis
@@ -20,34 +21,60 @@ LOGITS = Interval(-10, 10)
 def softmax_kernel(x: Array, axis: int) -> Array:
     if not x.size:
         return x.copy()
-    y: Array = x - maximum_reduce(x, axis, None, None, True)
-    np.exp(y, out=y)
-    y /= total(y, (axis,), True)
-    return y
+    out = np.empty(x.shape, x.dtype)
+
+    def work(at: Any) -> None:
+        part, y = x[at], out[at]
+        np.subtract(part, maximum_reduce(part, axis, None, None, True), out=y)
+        np.exp(y, out=y)
+        y /= total(y, (axis,), True)
+
+    over_rows(work, x, axis)
+    return out
 
 
 def _softmax_on_arrays(g: Array, y: Array, x: Any, axis: int) -> Array:
-    out: Array = g * y
-    np.subtract(g, total(out, (axis,), True), out=out)
-    out *= y
+    out = np.empty(g.shape, g.dtype)
+
+    def work(at: Any) -> None:
+        part, part_y, slope = g[at], y[at], out[at]
+        np.multiply(part, part_y, out=slope)
+        np.subtract(part, total(slope, (axis,), True), out=slope)
+        slope *= part_y
+
+    over_rows(work, g, axis)
     return out
 
 
 def _log_softmax_kernel(x: Array, axis: int) -> Any:
     if not x.size:
-        return x.copy(), (x, 1.0)
-    y: Array = x - maximum_reduce(x, axis, None, None, True)
-    exponentials = np.exp(y)
-    sums = total(exponentials, (axis,), True)
-    y -= np.log(sums)
-    return y, (exponentials, sums)
+        return x.copy(), (x, np.ones_like(x))
+    out, exponentials = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    all_sums = np.empty((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
+
+    def work(at: Any) -> None:
+        part, y = x[at], out[at]
+        np.subtract(part, maximum_reduce(part, axis, None, None, True), out=y)
+        sums = total(np.exp(y, out=exponentials[at]), (axis,), True)
+        y -= np.log(sums)
+        all_sums[at] = sums
+
+    over_rows(work, x, axis)
+    return out, (exponentials, all_sums)
 
 
 def _log_softmax_on_arrays(g: Array, y: Any, x: Any, memo: Any, axis: int) -> Array:
     """The softmax from the exponentials of the kernel: computing them takes half of the time of both."""
     exponentials, sums = memo
-    out: Array = exponentials * (total(g, (axis,), True) / sums)
-    return np.subtract(g, out, out=out)
+    out = np.empty(g.shape, g.dtype)
+
+    def work(at: Any) -> None:
+        part, slope = g[at], out[at]
+        np.multiply(exponentials[at], total(part, (axis,), True) / sums[at], out=slope)
+        np.subtract(part, slope, out=slope)
+
+    over_rows(work, g, axis)
+    return out
 
 
 _softmax = operation(

@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff.op import OpError, describe, implements
 from autodiff.ops.axes import movedim, transpose
-from autodiff.ops.matrices import explained, matrices, same_batch, same_dtype, square, transposed
+from autodiff.ops.matrices import by_pieces, explained, matrices, same_batch, same_dtype, square, transposed
 from autodiff.ops.shape import reshape, unsqueeze
 from autodiff.recorders import operation
 from autodiff.tensor import Array, Tensor, wrap
@@ -24,10 +24,19 @@ ADVICE = "add a small multiple of the identity to it, or use linalg.lstsq() or l
 # Below this size LAPACK's general solver is as fast as products of smaller blocks.
 BLOCK = 64
 
+
+def _invert_fast(g: Array, y: Array, x: Any) -> Any:
+    # A copy: NumPy multiplies small matrices in order in a third of the time that it takes for transposed ones.
+    right = y.mT.copy()
+    out = np.matmul(np.matmul(right, g), right)
+    return np.negative(out, out=out)
+
+
 invert = operation(
     "inv",
-    explained(np.linalg.inv, INVERTIBLE, ADVICE),
+    explained(by_pieces(np.linalg.inv, 2), INVERTIBLE, ADVICE),
     vjp=lambda g, y, x: -np.matmul(np.matmul(transposed(y), g), transposed(y)),
+    fast=by_pieces(_invert_fast, 2, 2, 2),
     saves="y",
     doc="The inverses of square matrices.",
 )
@@ -41,7 +50,7 @@ def _solve_rule(g: Any, y: Any, a: Any, b: Any, needs: Sequence[bool]) -> list[A
 solve_system = operation(
     "solve",
     # One vector would be read by NumPy, and a stack of vectors not: all are columns of matrices here.
-    explained(np.linalg.solve, INVERTIBLE, ADVICE, probe=np.linalg.inv),
+    explained(by_pieces(np.linalg.solve, 2, 2), INVERTIBLE, ADVICE, probe=np.linalg.inv),
     joint=_solve_rule,
     arity=2,
     saves="a y",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.op import OpError, implements
-from autodiff.ops.places import gather
+from autodiff.ops.choice import at_different, choose
 from autodiff.ops.reduction import ValuesIndices, numpy_names
 from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Array, Tensor, wrap
@@ -49,10 +49,7 @@ def _along(axis: int, part: slice) -> tuple[slice, ...]:
 def _chosen(x: Tensor, indices: Array, axis: int) -> ValuesIndices:
     # A copy: a slice of the order would keep the whole of it alive.
     indices = indices if indices.base is None else indices.copy()
-    at = wrap(indices)
-    if x.node is None and indices.ndim == 1:
-        return ValuesIndices(wrap(x.array[indices]), at)
-    return ValuesIndices(gather(x, at, axis=axis), at)
+    return ValuesIndices(at_different(x, indices, axis), wrap(indices))
 
 
 def _alone(x: Tensor) -> ValuesIndices:
@@ -119,7 +116,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not input.ndim:
         return _alone(input)
     if size < 1000 or not 0 < k < size:
-        return _chosen(input, _order(x, axis, largest)[_along(axis, slice(k))], axis)
+        first = slice(None, -k - 1, -1) if largest else slice(k)
+        return _chosen(input, _ascending(x, axis)[_along(axis, first)], axis)
     split, part = (size - k, slice(-k, None)) if largest else (k - 1, slice(k))
     found = np.argpartition(x, split, axis)[_along(axis, part)]
     if sorted:
@@ -146,12 +144,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
         return _alone(input)
     x = _numbers("kthvalue", input)
     found = x.argsort(axis, kind="stable") if size < 1000 else np.argpartition(x, k - 1, axis)
-    values, indices = _chosen(input, found[_along(axis, slice(k - 1, k))], axis)
-    return (
-        ValuesIndices(values, indices)
-        if keepdim
-        else ValuesIndices(values.squeeze(axis), wrap(indices.array.squeeze(axis)))
-    )
+    return choose(input, found[_along(axis, slice(k - 1, k))].copy(), None, axis, keepdim)
 
 
 @implements(np.sort)

@@ -9,7 +9,8 @@ import numpy as np
 
 from autodiff.domain import POSITIVE, REALS, Domain, Interval
 from autodiff.op import Recorder
-from autodiff.ops.blocks import by_blocks
+from autodiff.ops.blocks import by_blocks, on_vectors
+from autodiff.ops.masking import with_sign_of
 from autodiff.recorders import elementwise
 from autodiff.tensor import Tensor
 
@@ -35,8 +36,9 @@ def _sinc_slope(y: Any, x: Any) -> Any:
 
 sinc = elementwise(
     "sinc",
-    by_blocks(_sinc_kernel),
+    by_blocks(on_vectors(_sinc_kernel)),
     vjp=lambda g, y, x: g * _sinc_slope(y, x),
+    fast=by_blocks(lambda g, y, x: g * _sinc_slope(y, x)),
     saves="x y",
     domain=Interval(-8, 8),
     result="float",
@@ -50,11 +52,15 @@ def _limited(x: Any, eps: float | None) -> Any:
     return x if eps is None else np.where(x < eps, eps, np.where(x > 1 - eps, 1 - eps, x))
 
 
+@by_blocks
 def _logit_kernel(x: Any, eps: float | None) -> Any:
     x = _limited(x, eps)
     distance = 2 * x - 1
     # log(x / (1 - x)) has no digits left near 0.5. Adding 0 makes 0 of -0, so that both give -inf.
-    return np.copysign(np.log1p(np.abs(distance) / (np.minimum(x, 1 - x) + 0.0)), distance)
+    y = np.asarray(np.abs(distance))
+    y /= np.minimum(x, 1 - x) + 0.0
+    np.log1p(y, out=y)
+    return with_sign_of(np.asarray(distance), y)
 
 
 def _logit_slope(x: Any, eps: float | None) -> Any:
@@ -66,10 +72,24 @@ def _logit_slope(x: Any, eps: float | None) -> Any:
     return np.where(outside, 0.0, 1 / (inside * (1 - inside)))
 
 
+def _logit_on_arrays(g: Any, y: Any, x: Any, eps: float | None) -> Any:
+    if eps is not None:
+        return g * _logit_slope(x, eps)
+    out = np.asarray(1 - x)
+    out *= x
+    negative = out < 0
+    np.divide(1, out, out=out)
+    if negative.any():
+        out[negative] = math.nan
+    out *= g
+    return out
+
+
 _logit = elementwise(
     "logit",
     _logit_kernel,
     vjp=lambda g, y, x, eps: g * _logit_slope(x, eps),
+    fast=_logit_on_arrays,
     saves="x",
     arity=1,
     domain=Domain(0.02, 0.98),

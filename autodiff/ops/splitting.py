@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.op import OpError, implements
-from autodiff.ops.indexing import get_at, integer_index
+from autodiff.ops.indexing import get_at, integer_index, slice_along
 from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Tensor
 from autodiff.views import mark
@@ -17,10 +17,9 @@ from autodiff.views import mark
 
 def _cut(input: Tensor, axis: int, ends: Iterable[int]) -> tuple[Tensor, ...]:
     """The pieces along `axis` that end at `ends`, each beginning where the one before ends."""
-    before = (slice(None),) * axis
     pieces, start = [], 0
     for end in ends:
-        pieces.append(get_at(input, index=(*before, slice(start, end))))
+        pieces.append(slice_along(input, axis=axis, start=start, stop=end))
         start = end
     return tuple(pieces)
 
@@ -87,9 +86,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
             raise OpError(f"tensor_split: expected a positive number of sections, got {count}")
         size, longer = divmod(length, count)
         return _cut(input, axis, [(i + 1) * size + min(i + 1, longer) for i in range(count)])
-    before = (slice(None),) * axis
     cuts = [0, *indices_or_sections, length]
-    return tuple(get_at(input, index=(*before, slice(start, end))) for start, end in pairwise(cuts))
+    return tuple(slice_along(input, axis=axis, start=start, stop=end) for start, end in pairwise(cuts))
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

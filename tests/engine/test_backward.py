@@ -51,6 +51,54 @@ def test_gradients_of_different_leaves_share_no_memory() -> None:
     assert values(b.grad, seed) == [[1.0, 1.0, 1.0]] * 2
 
 
+@pytest.mark.parametrize(
+    "view", [lambda a: a.reshape(4), lambda a: a.t(), lambda a: ad.flip(a, (0,)).t(), lambda a: a[None].squeeze(0)]
+)
+def test_a_gradient_that_is_a_view_is_row_major_and_shares_no_memory(view: Callable[[Tensor], Tensor]) -> None:
+    a = ad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    for y in (view(a), view(a) * 1):
+        seed = ad.ones_like(y).detach()
+        y.backward(seed)
+        assert a.grad is not None
+        assert a.grad.is_contiguous()
+        assert not np.shares_memory(a.grad.array, seed.array)
+        a.grad = None
+
+
+PIECES: list[Callable[[Tensor], Tensor]] = [
+    lambda x: sum((i * piece.exp()).sum() for i, piece in enumerate(ad.split(x, 2, 1))),
+    lambda x: sum((i * piece * piece).sum() for i, piece in enumerate(x)),
+    lambda x: (x[0, :3] * x[1, 1:]).sum() + (x[:, 2] ** 2).sum() + x[-1, -1],
+    lambda x: (x * x).sum() + (x[0] * x[1]).sum() + x.exp().sum() + x[:, 1].prod(),
+    lambda x: x[ad.tensor([0, 0, 2]), ad.tensor([1, 1, 3])].exp().sum() + (x[0] * x[x > 0][0]).sum(),
+    lambda x: (x.t() * ad.arange(4.0)[:, None]).sum() + x[[0, 0], [1, 1]].exp().sum() + x[[1], [0]].sum() + x[1].sum(),
+]
+
+
+@pytest.mark.parametrize("f", PIECES)
+@pytest.mark.parametrize("inner", [False, True], ids=["leaf", "inner"])
+def test_pieces_of_a_tensor_give_the_gradient_of_the_recorded_pass(f: Callable[[Tensor], Tensor], inner: bool) -> None:
+    x = ad.tensor(np.linspace(-1, 2, 12).reshape(3, 4), requires_grad=True)
+
+    def loss() -> Tensor:
+        return f(x * 1 if inner else x)
+
+    (recorded,) = ad.grad(loss(), x, create_graph=True)
+    (plain,) = ad.grad(loss(), x)
+    loss().backward()
+    assert x.grad is not None
+    np.testing.assert_allclose(plain.array, recorded.array, rtol=1e-14)
+    np.testing.assert_array_equal(x.grad.array, plain.array)
+
+
+def test_a_gradient_asked_for_at_a_tensor_and_its_pieces_is_of_each() -> None:
+    x = ad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    y = x * 2
+    first, second = y.unbind()
+    found = ad.grad((first * second).sum() + first.sum(), [x, y, first, second])
+    assert values(*found) == [[[14.0, 18.0], [4.0, 8.0]], [[7.0, 9.0], [2.0, 4.0]], [7.0, 9.0], [2.0, 4.0]]
+
+
 def test_a_non_scalar_needs_a_gradient(x: Tensor) -> None:
     with pytest.raises(RuntimeError, match=r"only for scalar outputs, got shape \(3,\).*y\.sum\(\).*gradient="):
         (x * 2).backward()

@@ -14,6 +14,12 @@ from autodiff.dtypes import SUPPORTED
 from autodiff.tensor import Tensor
 
 
+@pytest.mark.parametrize("make", [ad.zeros_like, ad.ones_like, ad.empty_like])
+def test_what_is_like_a_transposed_tensor_has_its_strides(make: Callable[[Tensor], Tensor]) -> None:
+    x = ad.zeros(2, 3, 4).permute(2, 0, 1)
+    assert make(x).stride() == x.stride()
+
+
 @pytest.mark.parametrize(
     ("data", "dtype", "shape"),
     [

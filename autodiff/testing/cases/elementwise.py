@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -54,6 +55,18 @@ def _put_places(draw: Draw, op: Op) -> Case:
     return Case(inputs_for(draw, op, [places.shape]), {"places": places, "shape": mask.shape})
 
 
+def _part(draw: Draw, op: Op) -> Case:
+    """One array of any shape among others that are packed before and after it."""
+    batch, shape = (draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=1, max_side=3)) for _ in range(2))
+    start = draw(st.integers(0, 3))
+    stop = start + math.prod(shape)
+    total = stop + draw(st.integers(0, 3))
+    params = {"start": start, "stop": stop, "shape": shape}
+    if op.name == "part":
+        return Case(inputs_for(draw, op, [(*batch, total)]), params)
+    return Case(inputs_for(draw, op, [batch + shape]), {**params, "total": total})
+
+
 CASES: dict[str, Strategy] = {
     "pow_number": one_input(lambda draw, shape: {"exponent": draw(st.sampled_from([-3, -2, -1, 0, 1, 2, 3, 4, 5]))}),
     "clamp": with_params(low=-1.0, high=1.0),
@@ -69,6 +82,7 @@ CASES: dict[str, Strategy] = {
     **dict.fromkeys(("remainder", "fmod", "floor_divide", "trunc_divide"), _quotient),
     "masked_select": _take_places,
     "put_places": _put_places,
+    **dict.fromkeys(("part", "put_part"), _part),
 }
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "absolute": ("ad.absolute(x)",),

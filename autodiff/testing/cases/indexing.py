@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from autodiff.op import Op
-from autodiff.testing.drawing import Case, Draw, Shape, Strategy, inputs_for, shapes
+from autodiff.testing.drawing import Case, Draw, Shape, Strategy, inputs_for, one_axis, shapes
 
 
 def _index(draw: Draw, shape: Shape) -> Any:
@@ -32,6 +32,13 @@ def _getitem(draw: Draw, op: Op) -> Case:
     return Case(inputs_for(draw, op, [shape]), {"index": _index(draw, shape)})
 
 
+def _slice(draw: Draw, op: Op) -> Case:
+    shape = draw(shapes.filter(len))
+    axis = one_axis(draw, shape)["axis"]
+    start, stop = (draw(st.integers(0, shape[axis])) for _ in range(2))
+    return Case(inputs_for(draw, op, [shape]), {"axis": axis, "start": start, "stop": stop})
+
+
 def _unget(draw: Draw, op: Op) -> Case:
     shape = draw(shapes)
     index = _index(draw, shape)
@@ -51,6 +58,7 @@ def _index_put(draw: Draw, op: Op) -> Case:
 
 CASES: dict[str, Strategy] = {
     "getitem": _getitem,
+    "slice": _slice,
     "unget": _unget,
     "index_put": _index_put,
 }

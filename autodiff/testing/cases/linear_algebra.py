@@ -31,8 +31,11 @@ def _outer(draw: Draw, op: Op) -> Case:
 
 
 def _cross(draw: Draw, op: Op) -> Case:
-    drawn = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=2, max_side=3))
-    return Case(inputs_for(draw, op, [(*shape, 3) for shape in drawn.input_shapes]), {})
+    drawn = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=2, max_side=3)).input_shapes
+    ndim = max(map(len, drawn))
+    axis = draw(st.integers(0, ndim))
+    padded = [(1,) * (ndim - len(shape)) + shape for shape in drawn]
+    return Case(inputs_for(draw, op, [(*shape[:axis], 3, *shape[axis:]) for shape in padded]), {"axis": axis})
 
 
 def _added_product(draw: Draw, op: Op) -> Case:
