@@ -117,7 +117,8 @@ def setitem(x: Tensor, index: Any, value: Any, name: str = "x[...] = ...") -> No
     try:
         if first is not None:
             x = get_at(x, index=first)
-        arrays = any(isinstance(part, np.ndarray) for part in last)
+        # A bool counts as a mask without dimensions.
+        arrays = any(isinstance(part, np.ndarray | bool) for part in last)
         if not arrays:
             x = get_at(x, index=last)
     except IndexError as error:

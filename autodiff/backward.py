@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from sys import getrefcount
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ from autodiff import grad_mode, writes
 from autodiff.graph import FREED, Leaf, Node, ancestors
 from autodiff.op import VARIADIC
 from autodiff.ops.conversion import cast, clone, row_major
+from autodiff.ops.joining import stack
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
+from autodiff.ops.splitting import unbind
 from autodiff.tensor import Array, Tensor, Tensors, expect_grad, wrap
 
 _ndarray = np.ndarray
 add = np.add
+# Held while gradients are added to those of leaves: threads that share parameters must not lose each other's.
+_accumulating = RLock()
 
 
 def backpropagate(
@@ -88,7 +93,8 @@ def backpropagate(
     while True:
         if node is None:
             if first is not None and (not heap or first.time > -heap[0]):
-                node, g, first = first, first_g, None
+                node, g = first, first_g
+                first = first_g = None
             elif heap:
                 node, g = waiting.pop(heappop(heap))
             else:
@@ -133,6 +139,7 @@ def backpropagate(
                         add(total, g1, total)
                     else:
                         deliver(p1, g1)
+                    g1 = None
                 if p0 is not None:
                     if rule is None:
                         p0 = None
@@ -161,10 +168,11 @@ def backpropagate(
         except Exception as error:
             raise _rule_failed(node, error) from error
         if op.reads and not keep:
-            node.s0 = node.s1 = None
+            # The local names too: a later rule must not find in memory what was used long ago.
+            s0 = s1 = y = node.s0 = node.s1 = None
             node.y = FREED
             if inputs == 3:
-                node.s2 = None
+                s2 = node.s2 = None
         # In a chain nothing else waits: the next node is this one's parent.
         node = p0
         if p0 is not None and (
@@ -285,12 +293,11 @@ def _run(
     outputs: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     targets: set[Node] | None,
-    retain_graph: bool | None,
+    keep: bool,
     create_graph: bool,
 ) -> dict[Node, Any]:
     seeds = _seeds(outputs, gradients, create_graph)
     roots = [y.node for y in outputs if y.node is not None]
-    keep = create_graph if retain_graph is None else retain_graph
     if not create_graph:
         return backpropagate(roots, seeds, targets, keep, recorded=False)
     with grad_mode.enable_grad():
@@ -325,12 +332,14 @@ def grad(
     create_graph: bool = False,
     *,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """The gradients of sum(grad_outputs * outputs) with respect to each of `inputs`, in their shapes.
 
     With `create_graph` they can be differentiated again. An input that the outputs do not depend on is a RuntimeError
-    unless `allow_unused` (then None) or `materialize_grads` (then zeros). Nothing is accumulated into ``.grad``.
+    unless `allow_unused` (then None) or `materialize_grads` (then zeros). Nothing is accumulated into ``.grad``. With
+    `is_grads_batched` each of `grad_outputs` has a further axis in front, and so have the gradients: one for each row.
 
     >>> import autodiff as ad
     >>> x = ad.tensor(3.0, requires_grad=True)
@@ -339,30 +348,53 @@ def grad(
     (tensor(18.),)
     """
     ys, xs = _sequence(outputs), _sequence(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError("materialize_grads=True gives zeros for unused inputs; expected allow_unused left out or True")
     if not xs:
         raise RuntimeError("grad: expected at least one input to differentiate with respect to, got none")
     gradients = _sequence(grad_outputs) if grad_outputs is not None else [None] * len(ys)
     if len(gradients) != len(ys):
         raise RuntimeError(f"expected one of grad_outputs for each output, got {len(gradients)} for {len(ys)}")
-    nodes = _nodes(xs)
-    arrived = _run(ys, gradients, set(nodes), retain_graph, create_graph)
-    found: list[Any] = []
-    for i, (x, node) in enumerate(zip(xs, nodes, strict=True)):
-        g = arrived.get(node)
-        if g is not None:
-            if isinstance(node, Leaf):
-                g = hooked(node, g, create_graph)
-            found.append(g if isinstance(g, Tensor) else wrap(np.array(g)))
-        elif materialize_grads:
-            found.append(wrap(np.zeros(x.shape, x.dtype)))
-        elif allow_unused:
-            found.append(None)
-        else:
+    keep = create_graph if retain_graph is None else retain_graph
+    find = _found_by_row if is_grads_batched else _found
+    found = find(ys, gradients, _nodes(xs), keep, create_graph)
+    for i, (x, g) in enumerate(zip(xs, found, strict=True)):
+        if g is None and materialize_grads:
+            found[i] = wrap(np.zeros(x.shape, x.dtype)).requires_grad_(create_graph)
+        elif g is None and not allow_unused:
             raise RuntimeError(
                 f"input {i} (shape {x.shape}) was not used in computing the outputs; pass allow_unused=True to get "
                 f"None for it, or materialize_grads=True to get zeros"
             )
     return tuple(found)
+
+
+def _found(outputs: Sequence[Tensor], gradients: Sequence[Any], nodes: list[Node], keep: bool, record: bool) -> Any:
+    """The gradient of each of `nodes` as a tensor, None where nothing arrived."""
+    arrived = _run(outputs, gradients, set(nodes), keep, record)
+    found: list[Tensor | None] = []
+    for node in nodes:
+        g = arrived.get(node)
+        if g is not None and isinstance(node, Leaf):
+            g = hooked(node, g, record)
+        found.append(g if g is None or isinstance(g, Tensor) else wrap(np.array(g)))
+    return found
+
+
+def _found_by_row(
+    outputs: Sequence[Tensor], gradients: Sequence[Any], nodes: list[Node], keep: bool, record: bool
+) -> list[Tensor | None]:
+    """As `_found`, once for each row of the gradients; what is found is stacked."""
+    shapes = [g.shape if isinstance(g, Tensor) else () for g in gradients]
+    if len({shape[:1] for shape in shapes}) != 1 or not shapes[0] or not shapes[0][0]:
+        raise RuntimeError(
+            f"is_grads_batched: expected a gradient Tensor for each output, all with a first axis of one length, at "
+            f"least 1, got the shapes {', '.join(map(str, shapes))}"
+        )
+    with grad_mode.enable_grad() if record else grad_mode.no_grad():
+        rows = list(zip(*map(unbind, gradients), strict=True))
+        passes = [_found(outputs, row, nodes, keep or i < len(rows), record) for i, row in enumerate(rows, 1)]
+        return [None if any(g is None for g in found) else stack(found) for found in zip(*passes, strict=True)]
 
 
 def backward(
@@ -391,18 +423,25 @@ def backward(
         targets = set(_nodes(tensors))
         for x in tensors:
             expect_grad(x)
-    arrived = _run(ys, gradients, targets, retain_graph, create_graph)
-    while arrived:
-        node, g = arrived.popitem()
-        tensor = node.tensor() if isinstance(node, Leaf) else _of(node, tensors)
-        # The user may have switched requires_grad off, or the tensor may be gone.
-        if tensor is not None and tensor.node is node:
-            if isinstance(node, Leaf) and node.hooks is not None:
-                g = node.hooks.run(g, create_graph)
-                _accumulate(tensor, g)
-                node.hooks.accumulated(tensor)
-            else:
-                _accumulate(tensor, g)
+    keep = create_graph if retain_graph is None else retain_graph
+    arrived = _run(ys, gradients, targets, keep, create_graph)
+    with_hooks = []
+    with _accumulating:
+        while arrived:
+            node, g = arrived.popitem()
+            tensor = node.tensor() if isinstance(node, Leaf) else _of(node, tensors)
+            # The user may have switched requires_grad off, or the tensor may be gone.
+            if tensor is not None and tensor.node is node:
+                if isinstance(node, Leaf) and node.hooks is not None:
+                    with_hooks.append((node, tensor, g))
+                else:
+                    _accumulate(tensor, g)
+    # A hook may wait for another thread, and so must run outside the lock.
+    for leaf, tensor, g in with_hooks:
+        g = leaf.hooks.run(g, create_graph)
+        with _accumulating:
+            _accumulate(tensor, g)
+        leaf.hooks.accumulated(tensor)
 
 
 def _of(node: Node, tensors: Sequence[Tensor]) -> Tensor:

@@ -94,16 +94,22 @@ class _Scope:
 
             @wraps(function)
             def resumed(*args: Any, **kwargs: Any) -> Any:
-                return (yield from _Resumed(self, function(*args, **kwargs)))
+                return (yield from _Resumed(self._alike(), function(*args, **kwargs)))
 
             return resumed
 
         @wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with self._alike():
                 return function(*args, **kwargs)
 
         return inside
+
+    def _alike(self) -> _Scope:
+        """A scope for one call: several threads may be inside a decorated function, each with its own mode before."""
+        scope: _Scope = object.__new__(type(self))
+        scope.enabled, scope.inference, scope._before = self.enabled, self.inference, []
+        return scope
 
 
 class _Resumed(Generator[Any, Any, Any]):

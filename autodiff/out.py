@@ -53,14 +53,14 @@ def put(out: Any, result: Any, name: str) -> Any:
 COMPOSED = (
     "add addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax any argmax argmin baddbmm bitwise_left_shift "
     "bitwise_not bitwise_right_shift bmm bucketize cat chain_matmul cholesky cholesky_inverse cholesky_solve clamp "
-    "clamp_max clamp_min clip column_stack concat concatenate cond cross cummax cummin cumprod cumsum det diag diff div "
-    "divide dot dstack eigh eigvalsh fix float_power floor floor_divide fmod frac gather ger hstack histc index_select "
-    "inner inv inverse kron kthvalue ldexp lerp logcumsumexp logsumexp logit lstsq masked_select matmul matrix_norm "
-    "matrix_power matrix_rank max maximum mean median min minimum mm mode msort multi_dot mv mvlgamma nan_to_num "
-    "nanmean nanmedian nanquantile nansum nonzero norm outer pinv polygamma pow prod qr quantile remainder renorm round "
-    "row_stack searchsorted slogdet softmax log_softmax solve solve_triangular sort stack std sub subtract sum svd "
-    "svdvals take take_along_dim tensordot tensorinv tensorsolve topk tril triu true_divide trunc var vdot vecdot "
-    "vector_norm vstack where"
+    "clamp_max clamp_min clip column_stack concat concatenate cond cross cummax cummin cumprod cumsum det diag diff "
+    "div divide dot dstack eigh eigvalsh fix float_power floor floor_divide fmod frac gather ger hstack histc "
+    "index_select inner inv inverse kron kthvalue ldexp lerp logcumsumexp logsumexp logit lstsq masked_select matmul "
+    "matrix_norm matrix_power matrix_rank max maximum mean median min minimum mm mode msort multi_dot mv mvlgamma "
+    "nan_to_num nanmean nanmedian nanquantile nansum nonzero norm outer pinv polygamma pow prod qr quantile remainder "
+    "renorm round row_stack searchsorted slogdet softmax log_softmax solve solve_triangular sort stack std sub "
+    "subtract sum svd svdvals take take_along_dim tensordot tensorinv tensorsolve topk tril triu true_divide trunc var "
+    "vdot vecdot vector_norm vstack where"
 )
 
 

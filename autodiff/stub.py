@@ -59,9 +59,9 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 
 def _method(name: str, function: Callable[..., Any]) -> str:
     inner = getattr(function, "__wrapped__", function)
-    result = (
-        "Tensor" if inner is not function or hasattr(function, "op") else _type(signature(function).return_annotation)
-    )
+    result = "Tensor" if hasattr(function, "op") else _type(signature(function).return_annotation)
+    if inner is not function and not re.fullmatch(r"[A-Z]\w+", result):
+        result = "Tensor"
     ignored = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
     parameters = _parameters(function)
     line = f"    def {name}({', '.join(parameters)}) -> {result}: ...{ignored}\n"

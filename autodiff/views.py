@@ -20,6 +20,7 @@ from autodiff.writes import owner
 
 Step = tuple[Any, dict[str, Any], tuple[int, ...]]
 _cleaning = threading.Lock()
+_starting = threading.RLock()
 _new: Any = object.__new__
 
 
@@ -56,20 +57,23 @@ def register(root: Tensor, view: Tensor) -> None:
     """Add `view` to what `root` knows of."""
     views = root.alias
     if views is None:
-        views = root.alias = []
+        # Two threads that view one tensor for the first time must not each start a list.
+        with _starting:
+            views = root.alias
+            if views is None:
+                views = root.alias = []
     views.append(ref(view))
     count = len(views)
     # Whenever the list has doubled, the dead go; other threads may append meanwhile.
     if count >= 16 and not count & (count - 1) and _cleaning.acquire(blocking=False):
-        live = [reference for reference in views[:count] if reference() is not None]
-        del views[:count]
-        views.extend(live)
+        views[:count] = [reference for reference in views[:count] if reference() is not None]
         _cleaning.release()
 
 
 def views_of(root: Tensor) -> Iterator[Tensor]:
     """The live views of `root`."""
-    for reference in root.alias if type(root.alias) is list else ():
+    # Of a copy, since other threads may append and clean meanwhile.
+    for reference in tuple(root.alias) if type(root.alias) is list else ():
         view = reference()
         # Not one whose memory was replaced, by an assignment to ``.data``.
         if view is not None and type(view.alias) is View and view.alias.root is root:

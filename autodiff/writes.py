@@ -6,6 +6,7 @@ looks into the log only when something was written after the node.
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Any
 from weakref import ref
 
@@ -15,6 +16,8 @@ from autodiff.graph import Node, tick
 
 last = 0
 _times: dict[int, list[Any]] = {}
+# So that `last` never goes back when several threads write. Freeing memory meanwhile may run anything: reentrant.
+_stamping = RLock()
 
 
 def owner(array: np.ndarray) -> np.ndarray:
@@ -27,14 +30,15 @@ def owner(array: np.ndarray) -> np.ndarray:
 def record_write(*arrays: np.ndarray, by: str = "an update in place") -> None:
     """Stamp a write into the memory of `arrays`, done by `by`; call it after writing in place to a tensor's array."""
     global last
-    last = tick()
-    for array in arrays:
-        root = array if array.base is None else owner(array)
-        known = _times.get(id(root))
-        if known is None:
-            _times[id(root)] = [last, by, _forgetting(root)]
-        else:
-            known[0], known[1] = last, by
+    with _stamping:
+        now = last = tick()
+        for array in arrays:
+            root = array if array.base is None else owner(array)
+            known = _times.get(id(root))
+            if known is None:
+                _times[id(root)] = [now, by, _forgetting(root)]
+            else:
+                known[0], known[1] = now, by
 
 
 def _forgetting(root: np.ndarray) -> ref[Any]:

@@ -1,4 +1,4 @@
-"""`norm`, PyTorch's older function for the norms of vectors and matrices, and `renorm`; newer ones are in `ad.linalg`."""
+"""`norm`, PyTorch's older function for the norms of vectors and matrices; newer ones are in `ad.linalg`. `renorm`."""
 
 from __future__ import annotations
 
@@ -48,4 +48,5 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise OpError(f"renorm: expected a tensor of two dimensions or more, got {describe(input)}")
     lengths = vector_norm(input, float(p), others, keepdim=True)
     # PyTorch adds 1e-7, so that the result is no longer than `maxnorm` in spite of rounding.
-    return input * where(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1.0)
+    factors: Tensor = where(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1.0)
+    return input * factors

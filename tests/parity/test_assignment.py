@@ -78,6 +78,10 @@ VALUES: dict[str, Callable[[Any, tuple[int, ...], bool], Any]] = {
 }
 
 
+# What is assigned to, and whether the values require grad.
+KINDS = (("constant", False), ("constant", True), ("result", True), ("view", True), ("int", False))
+
+
 def assigned(m: Any, index: Any, value: Any, kind: str) -> list[Any]:
     """The tensor, its base, and the gradients of the base by what it was computed from and by the value."""
     w = m.tensor(np.stack([NUMBERS.transpose(2, 1, 0)] * 2), requires_grad=True)
@@ -113,7 +117,7 @@ def test_assignment(index: str) -> None:
         except (IndexError, TypeError):
             shape = (2,)
         for value in VALUES:
-            for kind, needs in (("constant", False), ("constant", True), ("result", True), ("view", True), ("int", False)):
+            for kind, needs in KINDS:
                 theirs = outcome(torch, index, value, shape, kind, needs)
                 ours = outcome(ad, index, value, shape, kind, needs)
                 if theirs == ["raises"] != ours:

@@ -31,7 +31,7 @@ def names(namespace: Any) -> list[str]:
 
 def compared(name: str) -> bool:
     """Whether a test of parity speaks of the name: as an attribute, or in a list of names."""
-    return re.search(rf"(\.{name}\b|[\"' ]{name}[\"' ])", SOURCES) is not None
+    return re.search(rf"(\.{name}\b|[\"'\s]{name}[\"'\s])", SOURCES) is not None
 
 
 def why_absent(name: str) -> str | None:

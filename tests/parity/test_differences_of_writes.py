@@ -1,4 +1,4 @@
-"""Rows of docs/differences.md about writing in place: what PyTorch does, so that a row goes when the difference goes."""
+"""Rows of docs/differences.md about writing in place: what PyTorch does, so that a row goes with the difference."""
 
 import warnings
 

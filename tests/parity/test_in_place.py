@@ -1,8 +1,7 @@
-"""Every method of PyTorch whose name ends in an underscore, on leaves, results, views and constants of both libraries."""
+"""Every method of PyTorch whose name ends in an underscore, on leaves, results, views and constants."""
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -278,6 +277,14 @@ SCENARIOS = (
 )  # fmt: skip
 
 
+# Methods in place that are absent, and why.
+ABSENT = {
+    **dict.fromkeys(("gcd_", "igamma_", "igammac_", "lcm_", "nextafter_"), "their functions are absent"),
+    "conj_physical_": "complex numbers are outside",
+    **dict.fromkeys(("resize_", "resize_as_", "set_", "share_memory_"), "a tensor's memory is NumPy's"),
+    **dict.fromkeys(("apply_", "map_", "map2_"), "a loop in Python over x.numpy() does that"),
+    **dict.fromkeys(("resize_as_sparse_", "sparse_resize_", "sparse_resize_and_clear_"), "sparse tensors are outside"),
+}
 RESULTS = "on_a_result with_constants on_a_view on_a_transposed_view on_a_base with_itself overwritten"
 LEAVES = "on_a_leaf on_a_view_of_a_leaf on_a_constant on_a_view_of_a_constant"
 # Where the two differ: the row of docs/differences.md, the methods and the scenarios.
@@ -339,3 +346,53 @@ def test_in_place(name: str) -> None:
 
 def test_the_rows_exist() -> None:
     assert {row for row, *_ in DIFFERENT} <= set(rows())
+
+
+FILLS: dict[str, Call] = {
+    "uniform_": unary("uniform_", -1, 2),
+    "normal_": unary("normal_", 1, 2),
+    "bernoulli_": unary("bernoulli_", 0.3),
+    "bernoulli_:tensor": lambda m, x, others: x.bernoulli_(others[0].to(x.dtype)),
+    "exponential_": unary("exponential_", 2),
+    "log_normal_": unary("log_normal_", 0.5, 0.7),
+    "cauchy_": unary("cauchy_", 0.5, 0.7),
+    "geometric_": unary("geometric_", 0.3),
+    "random_": unary("random_"),
+    "random_:below": unary("random_", 100),
+    "random_:between": unary("random_", 3, 100),
+    "random_:to": unary("random_", 3, to=100),
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_random_fills_draw_the_same_numbers(name: str) -> None:
+    whole = ["int64", "int32", "uint8", "bool"] if name == "random_" else ["int64", "uint8"] * (name[:7] == "random_")
+    for dtype in ("float16", "float32", "float64", *whole):
+        drawn = []
+        for m in (torch, ad):
+            x = m.zeros(SHAPE, dtype=getattr(m, dtype))
+            m.manual_seed(7)
+            assert FILLS[name](m, x, [m.tensor(FLOAT[0])]) is x
+            drawn.append(x)
+        # Where both compute in float64, the last digit of a logarithm or tangent may differ.
+        same(*drawn, 1e-13 if dtype == "float64" else 0.0)
+    for refused in (lambda m: unary(name.split(":")[0])(m, m.zeros(2, requires_grad=True), []),):
+        for m in (torch, ad):
+            with pytest.raises((RuntimeError, TypeError)):
+                refused(m)
+
+
+def test_what_a_random_fill_writes_has_no_gradient() -> None:
+    for name in ("uniform_", "normal_", "exponential_", "log_normal_", "cauchy_", "random_"):
+        for m in (torch, ad):
+            w = m.ones(3, requires_grad=True)
+            x = w * 1
+            getattr(x[1:], name)()
+            assert grad(m, x, [w])[0].tolist()[1:] == [0.0, 0.0]
+
+
+def test_every_method_in_place_is_compared_or_its_absence_explained() -> None:
+    names = {name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")}
+    compared = {name.split(":")[0] for name in (CALLS | INTEGERS | FILLS)}
+    assert {name for name in names if not hasattr(ad.Tensor, name)} == set(ABSENT)
+    assert names - set(ABSENT) <= compared, names - set(ABSENT) - compared

@@ -1,4 +1,4 @@
-"""``out=`` beside PyTorch: the values, what is returned, dtypes that fit or do not, and where gradients would be lost."""
+"""``out=`` beside PyTorch: values, what is returned, dtypes that fit or do not, and where gradients would be lost."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ import autodiff as ad
 from tests.parity.beside_torch import name, same
 
 A = np.random.default_rng(0).uniform(0.2, 0.8, (3, 3))
+ONE = """
+abs acos all any asin atan ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac lgamma log
+log10 log1p log2 logit nan_to_num neg nonzero reciprocal round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan
+tanh tril triu trunc logical_not isposinf diag inverse
+"""
+TWO = """
+add atan2 copysign div eq floor_divide fmax fmin fmod ge gt heaviside hypot inner kron le logaddexp logical_and lt
+matmul maximum minimum mm mul ne pow remainder sub true_divide xlogy
+"""
 CALLS: dict[str, Callable[..., Any]] = {
+    **{function: lambda m, a, b, out, function=function: getattr(m, function)(a, out=out) for function in ONE.split()},
     **{
-        f"{function}": lambda m, a, b, out, function=function: getattr(m, function)(a, out=out)
-        for function in (
-            "abs acos all any asin atan ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac "
-            "lgamma log log10 log1p log2 logit nan_to_num neg nonzero reciprocal round rsqrt sgn sigmoid sign sin sinc "
-            "sinh sqrt square tan tanh tril triu trunc logical_not isposinf diag inverse"
-        ).split()
-    },
-    **{
-        f"{function}": lambda m, a, b, out, function=function: getattr(m, function)(a, b, out=out)
-        for function in (
-            "add atan2 copysign div eq floor_divide fmax fmin fmod ge gt heaviside hypot inner kron le logaddexp "
-            "logical_and lt matmul maximum minimum mm mul ne pow remainder sub true_divide xlogy"
-        ).split()
+        function: lambda m, a, b, out, function=function: getattr(m, function)(a, b, out=out)
+        for function in TWO.split()
     },
     "add alpha": lambda m, a, b, out: m.add(a, b, alpha=2, out=out),
     "addmm": lambda m, a, b, out: m.addmm(a, a, b, out=out),
@@ -52,6 +51,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "mv": lambda m, a, b, out: m.mv(a, b[0], out=out),
     "norm": lambda m, a, b, out: m.norm(a, 2, 1, out=out),
     "prod": lambda m, a, b, out: m.prod(a, 1, out=out),
+    "renorm": lambda m, a, b, out: m.renorm(a, 2, 0, 0.5, out=out),
     "std": lambda m, a, b, out: m.std(a, 1, out=out),
     "sum": lambda m, a, b, out: m.sum(a, 1, out=out),
     "where": lambda m, a, b, out: m.where(a > 0.5, a, b, out=out),

@@ -169,7 +169,7 @@ def tensors_made_in_inference_mode(m: Any) -> Iterator[Any]:
         w.add_(1)
     yield [made.is_inference(), part.is_inference(), own.is_leaf, computed.requires_grad]
     yield [made[0].is_inference(), (made * 2).is_inference(), made.clone().is_inference()]
-    for call in (
+    yield from (
         lambda: made * w,
         lambda: made + w,
         lambda: made.clone().add_(1),
@@ -180,8 +180,7 @@ def tensors_made_in_inference_mode(m: Any) -> Iterator[Any]:
         # PyTorch refuses these once it has done them.
         lambda: made.add_(1),
         lambda: part.add_(1),
-    ):
-        yield call
+    )
 
 
 def views_made_together(m: Any) -> Iterator[Any]:
@@ -203,7 +202,7 @@ def views_made_together(m: Any) -> Iterator[Any]:
         part.add_(1)
         yield constant
         yield lambda part=part: part.add_(leaf(m)[0, 0])
-        yield lambda: cut(leaf(m))[0].add_(1)
+        yield lambda cut=cut: cut(leaf(m))[0].add_(1)
         y = leaf(m) * 1
         with m.no_grad():
             cut(y)[0].add_(1)

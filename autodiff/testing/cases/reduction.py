@@ -94,6 +94,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     ),
     "nanquantile": ("ad.nanquantile(x, 0.3)", "ad.nanquantile((ad.where(mask, x, float('nan'))), 0.6, 1)"),
     "norm": ("ad.norm(x)", "ad.norm(s, 3, 1)", "ad.norm(x, 'nuc')", "ad.norm(s, p=1, dim=(0, 2), keepdim=True)"),
+    "renorm": ("ad.renorm(x, 2, 0, 0.5)", "ad.renorm(s, 1, 1, 0.1)", "ad.renorm(x, 3, 1, 100.0)"),
     "cov": (
         "ad.cov(x)", "ad.cov(v)", "ad.cov(x, correction=0, fweights=ad.tensor([1, 0, 3]))",
         "ad.cov(x, aweights=v)", "ad.cov(x, fweights=ad.tensor([1, 2, 3]), aweights=v)",
