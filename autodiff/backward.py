@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff import grad_mode, writes
 from autodiff.graph import FREED, Leaf, Node, ancestors
-from autodiff.op import VARIADIC
+from autodiff.op import VARIADIC, Op, Rule, recovered
 from autodiff.ops.conversion import cast, clone
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
 from autodiff.tensor import Array, Tensor, Tensors, wrap
@@ -108,7 +108,7 @@ def backpropagate(
                 s1 = node.s1
                 if p1 is not None and op.rule1 is not None:
                     g1 = op.rule1(g, y, s0, s1)
-                    if p1 in owned and g1.shape == p1.shape and g1.dtype is p1.dtype:
+                    if p1 in owned and type(g1) is _ndarray and g1.shape == p1.shape and g1.dtype is p1.dtype:
                         total = arrived[p1]
                         add(total, g1, total)
                     else:
@@ -168,17 +168,19 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
     elif recorded:
         y = wrap(y, node)
     parents, saved = node.parents(), node.operands()
-    rules = op.array_rules
+    # The fast forms are for plain arrays; the rules themselves run on those inside vmap too.
+    fast = op.array_rules is op.rules or not any(hasattr(a, "each_sample") for a in (g, y, *saved))
+    rules = op.array_rules if fast else op.rules
     if recorded:
         saved = tuple(_as_saved(s, p) for s, p in zip(saved, parents, strict=True))
         rules = op.rules
-    elif op.memo:
+    elif op.memo and fast:
         saved = (*saved, node.s1)
     try:
         if op.joint is None:
             for parent, rule in zip(parents, rules, strict=True):
                 if parent is not None and rule is not None and (wanted is None or parent in wanted):
-                    deliver(parent, rule(g, y, *saved, **params))
+                    deliver(parent, _applied(op, rule, (g, y, *saved), params))
             return
         needs = [parent is not None and (wanted is None or parent in wanted) for parent in parents]
         inputs = (saved,) if op.arity == VARIADIC else saved
@@ -187,6 +189,13 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
                 deliver(parent, gx)
     except Exception as error:
         raise _rule_failed(node, error) from error
+
+
+def _applied(op: Op, rule: Rule, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
+    try:
+        return rule(*arguments, **params)
+    except Exception as error:
+        return recovered(op, rule, error, arguments, params)
 
 
 def _rule_failed(node: Node, error: Exception) -> RuntimeError:
@@ -321,7 +330,7 @@ def grad(
     for i, (x, node) in enumerate(zip(xs, nodes, strict=True)):
         g = arrived.get(node)
         if g is not None:
-            found.append(g if isinstance(g, Tensor) else wrap(np.array(g)))
+            found.append(g if isinstance(g, Tensor) else wrap(np.array(g) if isinstance(g, _ndarray | np.generic) else g))
         elif materialize_grads:
             found.append(wrap(np.zeros(x.shape, x.dtype)))
         elif allow_unused:

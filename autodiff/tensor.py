@@ -177,7 +177,7 @@ class Tensor(TensorMethods):
                 "or NumPy's functions on the tensor itself, which are recorded"
             )
         _refuse_in_rule("numpy()")
-        return self.array
+        return self.array if isinstance(self.array, np.ndarray) else np.array(self.array)
 
     def item(self) -> Any:
         """The only element as a Python number; RuntimeError if there is not exactly one."""
@@ -213,7 +213,7 @@ class Tensor(TensorMethods):
             raise RuntimeError(
                 f"the truth value of a tensor with {self.array.size} elements is ambiguous; use x.any() or x.all()"
             )
-        return bool(self.array)
+        return bool(self.array.item())
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -234,6 +234,8 @@ class Tensor(TensorMethods):
     def __repr__(self) -> str:
         from autodiff.formatting import format_tensor
 
+        if not isinstance(self.array, np.ndarray):
+            return f"tensor({self.array!r})"
         leaf = self.is_leaf
         return format_tensor(
             self.array,
@@ -285,6 +287,18 @@ def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     if requires_grad:
         tensor.node = Leaf(tensor)
     return tensor
+
+
+def as_array(value: Any) -> Any:
+    """A NumPy scalar or a number as a 0-d array; an array of any type as it is."""
+    return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
+
+
+def zeros_beside(x: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """Zeros of the array type of `x`, in its dtype or another."""
+    if type(x) is np.ndarray:
+        return np.zeros(shape, x.dtype if dtype is None else dtype)
+    return np.zeros_like(x, shape=shape, dtype=dtype)
 
 
 def own_dtype(array: Array) -> Array:

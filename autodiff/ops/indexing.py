@@ -11,7 +11,7 @@ from autodiff.ops import places
 from autodiff.ops.selection import masked_select
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, wrap, zeros_beside
 
 Shape = tuple[int, ...]
 # What type(part) is of an index that NumPy takes as it is, in the sense that PyTorch gives it.
@@ -27,7 +27,7 @@ def _names_each_place_once(index: Any) -> bool:
 
 def _unget_kernel(g: Array, index: Any, shape: Shape) -> Array:
     """Zeros of `shape` into which `g` is added at `index`; places named twice receive the sum."""
-    out = np.zeros(shape, g.dtype)
+    out = zeros_beside(g, shape)
     if _names_each_place_once(index):
         out[index] = g
     elif g.size * 8 < out.size:

@@ -38,6 +38,8 @@ def _sum_to(x: Array, shape: Shape) -> Array:
 
 def _broadcast_kernel(x: Array, shape: Shape) -> Array:
     """np.broadcast_to in half of its time, without the checks that stand in Python there."""
+    if type(x) is not np.ndarray:
+        return np.broadcast_to(x, shape)
     return np.nditer((x,), ["multi_index", "zerosize_ok"], [["readonly"]], itershape=shape, order="C").itviews[0]
 
 
