@@ -200,7 +200,7 @@ def recovered(
     indices = params.get("index")
     for x in (*arrays, *params.values(), *(indices if isinstance(indices, tuple) else ())):
         if hasattr(x, "each_sample"):
-            return x.each_sample(op.name, function, arrays, params)
+            return x.each_sample(op.name, op.kind == "elementwise", function, arrays, params)
     raise error
 
 

@@ -24,6 +24,8 @@ BLOCK = 256
 
 def _copy(x: Array) -> Array:
     """A copy in row-major order."""
+    if type(x) is not np.ndarray:
+        return x.copy()
     near = -1
     if x.size > BLOCK * BLOCK and abs(x.strides[-1]) > x.itemsize:
         near = next((i for i, step in enumerate(x.strides) if abs(step) == x.itemsize), -1)

@@ -12,7 +12,7 @@ from autodiff.ops.packing import outputs, pack
 from autodiff.ops.selection import where
 from autodiff.ops.solvers import invert
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, as_array
 
 
 class SignLogdet(NamedTuple):
@@ -69,7 +69,7 @@ def _slogdet_rule(g: Any, y: Any, x: Any) -> Any:
 
 _slogdet = operation(
     "slogdet",
-    lambda x: pack(x.shape[:-2], *map(np.asarray, np.linalg.slogdet(x))),
+    lambda x: pack(x.shape[:-2], *map(as_array, np.linalg.slogdet(x))),
     vjp=_slogdet_rule,
     saves="x",
     analytic=False,

@@ -15,7 +15,7 @@ from autodiff.ops.reduction import numpy_names, sum
 from autodiff.ops.scan import cumsum
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, wrap, zeros_beside
 
 
 def _adjacent_kernel(x: Array, axis: int, sign: int) -> Array:
@@ -26,7 +26,7 @@ def _adjacent_kernel(x: Array, axis: int, sign: int) -> Array:
 
 def _from_adjacent_kernel(x: Array, axis: int, sign: int) -> Array:
     before = (slice(None),) * axis
-    out = np.zeros((*x.shape[:axis], x.shape[axis] + 1, *x.shape[axis + 1 :]), x.dtype)
+    out = zeros_beside(x, (*x.shape[:axis], x.shape[axis] + 1, *x.shape[axis + 1 :]))
     out[(*before, slice(1, None))] = x
     out[(*before, slice(None, -1))] += x if sign > 0 else -x
     return out

@@ -19,7 +19,7 @@ from autodiff.ops.arithmetic import div
 from autodiff.ops.conversion import astype, floating
 from autodiff.ops.shape import _ones, broadcast, positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -245,7 +245,7 @@ def _logsumexp_kernel(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     peak = maximum_reduce(x, axis, None, None, True)
     if not np.isfinite(peak.real).all():
         peak = np.where(np.isfinite(peak.real), peak, 0.0)
-    exponentials = np.asarray(x - peak)
+    exponentials = as_array(x - peak)
     np.exp(exponentials, out=exponentials)
     sums = total(exponentials, axis, True)
     out = np.log(sums) + peak

@@ -14,7 +14,7 @@ from autodiff.ops.places import gather
 from autodiff.ops.reduction import ValuesIndices, numpy_names
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 # Up to so many steps one by one: 8 µs for 10 of them, where two at a time take 16.
 FEW = 16
@@ -56,7 +56,7 @@ _shift: Recorder = operation(
 def _recurrence_kernel(x: Array, factor: Array) -> Array:
     """Of many steps two made one, in half as many places, and so on: 4 ms for a million numbers."""
     count = len(x)
-    out = np.array(x, np.result_type(x, factor))
+    out = as_array(x).astype(np.result_type(x, factor))
     if count <= FEW:
         for i in range(1, count):
             out[i] += factor[i] * out[i - 1]

@@ -14,7 +14,7 @@ from autodiff.ops.conversion import astype
 from autodiff.ops.masking import choose, keep
 from autodiff.ops.shape import broadcast_to, reshape
 from autodiff.recorders import elementwise, multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, wrap, zeros_beside
 
 _where = operation(
     "where",
@@ -124,7 +124,7 @@ _take_places: Recorder = multilinear(
 
 
 def _put_kernel(g: Array, places: Array, shape: tuple[int, ...]) -> Array:
-    out = np.zeros(math.prod(shape), g.dtype)
+    out = zeros_beside(g, (math.prod(shape),))
     out[places] = g
     return out.reshape(shape)
 

@@ -98,10 +98,10 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Batched:
         if not copy and self.dtype == dtype:
             return self
-        return Batched(self.data.astype(dtype), self.levels)
+        return Batched(self.data.astype(dtype, order=order), self.levels)
 
     def copy(self, order: str = "C") -> Batched:
-        return Batched(self.data.copy(), self.levels)
+        return Batched(self.data.copy(order), self.levels)
 
     def view(self, dtype: Any) -> Batched:
         return Batched(self.data.view(dtype), self.levels)
@@ -117,7 +117,10 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any) -> Batched:
         lengths = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-        return Batched(self.data.reshape(self.data.shape[: len(self.levels)] + _known(lengths, self.size)), self.levels)
+        lengths = tuple(lengths)
+        if -1 in lengths:
+            lengths = _known(lengths, self.size)
+        return Batched(self.data.reshape(self.data.shape[: len(self.levels)] + lengths), self.levels)
 
     def transpose(self, *axes: Any) -> Batched:
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
@@ -141,7 +144,9 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Batched) for part in parts):
-            raise BatchingError("an index that differs between samples")
+            flat, place, value = rows(self, parts, value)
+            flat[place] = value
+            return
         place = _placed(parts, len(self.levels))
         if isinstance(value, Batched):
             if not set(value.levels) <= set(self.levels):
@@ -172,9 +177,27 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise BatchingError("vmap: a tensor inside vmap has no plain NumPy array; use operations on tensors")
 
+    def _alike(self, inputs: Sequence[Any]) -> list[Any] | None:
+        """The data of inputs that are all like this one, or numbers, which is the plain case; else None."""
+        arrays: list[Any] = []
+        for x in inputs:
+            if type(x) is Batched:
+                if x.levels != self.levels or len(x.shape) != len(self.shape):
+                    return None
+                arrays.append(x.data)
+            elif type(x) is float or type(x) is int:
+                arrays.append(x)
+            else:
+                return None
+        return arrays
+
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple[Any, ...] | None = None, **options: Any
     ) -> Any:
+        if method == "__call__" and out is None and not options and ufunc.nout == 1 and ufunc.signature is None:
+            arrays = self._alike(inputs)
+            if arrays is not None:
+                return Batched(ufunc(*arrays), self.levels)
         if any(isinstance(x, Tensor) for x in inputs):
             return NotImplemented
         if method != "__call__" or ufunc.signature is not None:
@@ -205,8 +228,14 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
             raise BatchingError(f"np.{function.__name__} has no form inside vmap")
         return ours(*args, **kwargs)
 
-    def each_sample(self, name: str, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """What `kernel` gives for all samples: with all arrays made Batched alike, or once a sample, with a warning."""
+    def each_sample(
+        self, name: str, elementwise: bool, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any]
+    ) -> Any:
+        """What `kernel` gives for all samples: with all arrays made alike, or once a sample, with a warning."""
+        if elementwise and not _walk(list(params.values())):
+            # Whose axes are hidden makes no difference to it.
+            levels, arrays = aligned(args)
+            return Batched(kernel(*arrays, **params), levels)
         levels, lengths = _common([*args, *params.values()])
         everywhere = [_with_all(x, levels, lengths) for x in args]
         try:
@@ -218,11 +247,8 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         return f"Batched(shape={self.shape}, levels={self.levels}, data=\n{self.data!r})"
 
 
-def _known(lengths: Any, size: int) -> tuple[int, ...]:
+def _known(lengths: tuple[int, ...], size: int) -> tuple[int, ...]:
     """The lengths with a number for -1, since the hidden axes make NumPy's own count another one."""
-    lengths = tuple(lengths)
-    if -1 not in lengths:
-        return lengths
     rest = 1
     for n in lengths:
         rest *= n if n != -1 else 1
@@ -258,6 +284,18 @@ def _picked(x: Batched, parts: tuple[Any, ...]) -> Batched:
     return Batched(np.moveaxis(taken, range(hidden, hidden + ndim), range(hidden + before, hidden + before + ndim)), levels)
 
 
+def rows(x: Batched, parts: Sequence[Any], value: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    """A vector in each sample as one vector of all, where `parts`, an integer array, points in it, and what goes there."""
+    if x.ndim != 1 or len(parts) != 1 or parts[0].dtype.kind not in "iu" or not x.data.flags.c_contiguous:
+        raise BatchingError("an index that differs between samples, into more than one axis")
+    if not set(levels_of([*parts, value])) <= set(x.levels):
+        raise BatchingError("what differs between samples is written into an array that does not")
+    ndim = max(parts[0].ndim, np.ndim(value))
+    starts = np.arange(0, x.data.size, x.shape[0]).reshape(x.data.shape[:-1] + (1,) * ndim)
+    places, values = (spread(y, x.levels, ndim) if type(y) is Batched else y for y in (parts[0], value))
+    return x.data.reshape(-1), np.where(places < 0, places + x.shape[0], places) + starts, values
+
+
 def spread(x: Batched, levels: Levels, ndim: int) -> np.ndarray:
     """The data of `x` with axes of length 1 for the `levels` it lacks, and in front of each sample's up to `ndim`."""
     data = x.data
@@ -281,7 +319,10 @@ def levels_of(values: Sequence[Any]) -> Levels:
 def aligned(values: Sequence[Any]) -> tuple[Levels, list[Any]]:
     """The common levels, and arrays that broadcast with each other as the samples do."""
     levels = levels_of(values)
-    ndim = max([x.ndim for x in values if isinstance(x, Batched | np.ndarray)])
+    ndim = 0
+    for x in values:
+        if isinstance(x, Batched | np.ndarray) and x.ndim > ndim:
+            ndim = x.ndim
     return levels, [spread(x, levels, ndim) if type(x) is Batched else x for x in values]
 
 
@@ -366,12 +407,14 @@ def add_level(array: Any, axis: int, level: int) -> Batched:
         return Batched(np.moveaxis(array, axis, 0) if axis else array, (level,))
     levels = tuple(sorted((*array.levels, level)))
     source = len(array.levels) + axis
-    return Batched(np.moveaxis(array.data, source, levels.index(level)), levels)
+    target = levels.index(level)
+    return Batched(np.moveaxis(array.data, source, target) if source != target else array.data, levels)
 
 
 def remove_level(array: Batched, axis: int, level: int) -> Any:
     """`array`, whose hidden axis of `level` becomes its `axis`."""
     source = array.levels.index(level)
     rest = array.levels[:source] + array.levels[source + 1 :]
-    data = np.moveaxis(array.data, source, len(rest) + axis)
+    target = len(rest) + axis
+    data = np.moveaxis(array.data, source, target) if source != target else array.data
     return Batched(data, rest) if rest else data

@@ -12,10 +12,12 @@ from autodiff.transforms.batching import (
     FUNCTIONS,
     Batched,
     BatchingError,
+    _placed,
     aligned,
     full,
     lengths_of,
     levels_of,
+    rows,
     spread,
 )
 
@@ -37,7 +39,7 @@ def _moved(axis: Any, x: Batched, ndim: int | None = None) -> Any:
         return tuple(_moved(i, x, ndim) for i in axis)
     if not -own <= axis < max(own, 1):
         raise np.exceptions.AxisError(int(axis), own)
-    return len(x.levels) + axis % max(own, 1)
+    return len(x.levels) + (axis % own if own else 0)
 
 
 def _only(x: Any, *others: Any) -> Batched:
@@ -49,7 +51,7 @@ def _only(x: Any, *others: Any) -> Batched:
 
 def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
     def reduced(a: Any, axis: Any = None, *args: Any, **options: Any) -> Any:
-        x = _only(a, *args, *options.values())
+        x = a if not args and not options else _only(a, *args, *options.values())
         axes = tuple(range(len(x.levels), x.data.ndim)) if axis is None else _moved(axis, x)
         return Batched(np.asarray(function(x.data, axes, *args, **options)), x.levels)
 
@@ -70,6 +72,19 @@ def _reduce(x: Any, *, ufunc: np.ufunc, axis: Any = 0, **options: Any) -> Any:
 @batched("accumulate")
 def _accumulate(x: Any, *, ufunc: np.ufunc, axis: int = 0, **options: Any) -> Any:
     return Batched(ufunc.accumulate(_only(x).data, _moved(axis, x), **options), x.levels)
+
+
+@batched("at")
+def _at(x: Any, index: Any, value: Any, *, ufunc: np.ufunc) -> None:
+    parts = index if isinstance(index, tuple) else (index,)
+    if type(x) is not Batched or not set(levels_of([value])) <= set(x.levels):
+        raise BatchingError("what differs between samples is written into an array that does not")
+    if x.ndim == 1 == len(parts) and isinstance(parts[0], Batched | np.ndarray) and parts[0].dtype.kind in "iu":
+        ufunc.at(*rows(x, parts, value))
+    elif isinstance(value, Batched):
+        ufunc.at(x.data, _placed(parts, len(x.levels)), spread(value, x.levels, x[index].ndim))
+    else:
+        ufunc.at(x.data, _placed(parts, len(x.levels)), value)
 
 
 def _along(function: Callable[..., Any], before: int, default: Any) -> Callable[..., Any]:
@@ -203,7 +218,7 @@ def _like(function: Callable[..., Any]) -> Callable[..., Any]:
     def like(a: Batched, *args: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Batched:
         own = a.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         hidden = a.data.shape[: len(a.levels)]
-        return Batched(function(a.data, *args, dtype=dtype, shape=hidden + own), a.levels)
+        return Batched(function(a.data, *args, order="C", dtype=dtype, shape=hidden + own), a.levels)
 
     return like
 
@@ -236,6 +251,8 @@ def _stack(arrays: Sequence[Any], axis: int = 0) -> Batched:
 
 @batched(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+    if out is not None:
+        raise BatchingError("np.take with out= has no form inside vmap")
     x = a if axis is not None else np.reshape(a, -1)
     axis = 0 if axis is None else axis % max(x.ndim, 1)
     if type(indices) is not Batched:

@@ -13,7 +13,7 @@ from autodiff import grad_mode
 from autodiff.backward import backpropagate
 from autodiff.op import describe
 from autodiff.ops.shape import reshape
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, as_array, wrap
 from autodiff.transforms.calls import Argnums, Call, positions, shaped_as_arguments
 from autodiff.transforms.trees import leaves, mapped, rebuilt, same_form
 from autodiff.transforms.vmap import vmap
@@ -37,8 +37,14 @@ def pulled(call: Call, cotangents: Sequence[Tensor], keep: bool) -> list[Tensor]
         g = arrived.get(x.node)
         if g is None:
             g = wrap(np.zeros(x.shape, x.dtype))
-        found.append(call.released(g) if isinstance(g, Tensor) else wrap(np.array(g) if g.ndim == 0 else g))
+        found.append(call.released(g) if isinstance(g, Tensor) else wrap(_writable(g)))
     return found
+
+
+def _writable(g: Any) -> Any:
+    """The array of a gradient, not spread over the same memory as that of a sum is."""
+    g = as_array(g)
+    return g if g.flags.writeable else g.copy()
 
 
 def _differentiated(
