@@ -293,7 +293,9 @@ def rows(x: Batched, parts: Sequence[Any], value: Any) -> tuple[np.ndarray, np.n
     ndim = max(parts[0].ndim, np.ndim(value))
     starts = np.arange(0, x.data.size, x.shape[0]).reshape(x.data.shape[:-1] + (1,) * ndim)
     places, values = (spread(y, x.levels, ndim) if type(y) is Batched else y for y in (parts[0], value))
-    return x.data.reshape(-1), np.where(places < 0, places + x.shape[0], places) + starts, values
+    places = np.where(places < 0, places + x.shape[0], places) + starts
+    # ufunc.at does not broadcast every value itself: it reads beyond a short one.
+    return x.data.reshape(-1), places, np.broadcast_to(values, places.shape)
 
 
 def spread(x: Batched, levels: Levels, ndim: int) -> np.ndarray:
@@ -358,9 +360,9 @@ def _common(values: Sequence[Any]) -> tuple[Levels, dict[int, int]]:
 
 
 def _with_all(x: Any, levels: Levels, lengths: dict[int, int]) -> Any:
-    if not isinstance(x, Batched | np.ndarray):
+    if not isinstance(x, Batched | np.ndarray | np.generic):
         return x
-    data = spread(x, levels, x.ndim) if type(x) is Batched else x.reshape((1,) * len(levels) + x.shape)
+    data = spread(x, levels, x.ndim) if type(x) is Batched else np.reshape(x, (1,) * len(levels) + x.shape)
     return Batched(np.broadcast_to(data, tuple(lengths[k] for k in levels) + x.shape), levels)
 
 

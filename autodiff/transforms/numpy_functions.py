@@ -81,10 +81,10 @@ def _at(x: Any, index: Any, value: Any, *, ufunc: np.ufunc) -> None:
         raise BatchingError("what differs between samples is written into an array that does not")
     if x.ndim == 1 == len(parts) and isinstance(parts[0], Batched | np.ndarray) and parts[0].dtype.kind in "iu":
         ufunc.at(*rows(x, parts, value))
-    elif isinstance(value, Batched):
-        ufunc.at(x.data, _placed(parts, len(x.levels)), spread(value, x.levels, x[index].ndim))
     else:
-        ufunc.at(x.data, _placed(parts, len(x.levels)), value)
+        target, place = x[index], _placed(parts, len(x.levels))
+        values = spread(value, x.levels, target.ndim) if isinstance(value, Batched) else value
+        ufunc.at(x.data, place, np.broadcast_to(values, target.data.shape))
 
 
 def _along(function: Callable[..., Any], before: int, default: Any) -> Callable[..., Any]:
