@@ -294,6 +294,11 @@ def as_array(value: Any) -> Any:
     return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
 
 
+def row_major(x: Any) -> Any:
+    """`x` in row-major order, itself if it is."""
+    return np.ascontiguousarray(x) if type(x) is np.ndarray else x.copy()
+
+
 def zeros_beside(x: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
     """Zeros of the array type of `x`, in its dtype or another."""
     if type(x) is np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from autodiff.op import OpError
 from autodiff.ops.reduction import Dim, add_reduce, axes_of, numpy_names, wide
 from autodiff.ops.shape import positive_axis
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 
 class Histogram(NamedTuple):
@@ -30,8 +30,8 @@ def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     """
     other = input.array.astype(bool, copy=False)
     if dim is None:
-        return wrap(np.asarray(np.count_nonzero(other)))
-    return wrap(np.asarray(add_reduce(other, axes_of(input, dim), np.int64)))
+        return wrap(as_array(np.count_nonzero(other)))
+    return wrap(as_array(add_reduce(other, axes_of(input, dim), np.int64)))
 
 
 def unique(

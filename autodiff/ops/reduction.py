@@ -328,7 +328,7 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any
     if dtype is not None:
         input = floating("nanmean", astype(input, dtype))
     number = add_reduce(known, axes_of(input, dim), np.int64, None, keepdim)
-    return div(nansum(input, dim, keepdim), wrap(np.asarray(number, input.dtype)))
+    return div(nansum(input, dim, keepdim), wrap(as_array(number).astype(input.dtype)))
 
 
 @numpy_names
@@ -351,7 +351,7 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> ad.any(ad.tensor([False, True]))
     tensor(True)
     """
-    return wrap(np.asarray(or_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
+    return wrap(as_array(or_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
 
 
 @numpy_names
@@ -362,7 +362,7 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> ad.all(ad.tensor([False, True]))
     tensor(False)
     """
-    return wrap(np.asarray(and_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
+    return wrap(as_array(and_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
 
 
 @numpy_names

@@ -14,7 +14,7 @@ from autodiff.ops.places import gather
 from autodiff.ops.reduction import ValuesIndices, numpy_names
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, as_array, wrap
+from autodiff.tensor import Array, Tensor, as_array, row_major, wrap
 
 # Up to so many steps one by one: 8 µs for 10 of them, where two at a time take 16.
 FEW = 16
@@ -202,16 +202,16 @@ def _running_extreme(x: Tensor, dim: int, extreme: np.ufunc) -> ValuesIndices:
     rows = x.array.swapaxes(axis, -1)
     values = _pairwise(extreme, rows.T).T
     at = _latest((rows == values) | (rows != rows))
-    indices = wrap(np.ascontiguousarray(at.swapaxes(axis, -1)))
+    indices = wrap(row_major(at.swapaxes(axis, -1)))
     if x.node is None:
-        return ValuesIndices(wrap(np.ascontiguousarray(values.swapaxes(axis, -1))), indices)
+        return ValuesIndices(wrap(row_major(values.swapaxes(axis, -1))), indices)
     return ValuesIndices(gather(x, indices, axis=axis), indices)
 
 
 def _pairwise(extreme: np.ufunc, x: Array) -> Array:
     """``extreme.accumulate(x)``, of pairs first: 1.3 ms for a million float32 instead of 3.5."""
     if len(x) < 512:
-        return np.asarray(extreme.accumulate(x))
+        return as_array(extreme.accumulate(x))
     out = np.empty_like(x)
     out[0] = x[0]
     pairs = len(x) // 2 * 2
@@ -222,6 +222,8 @@ def _pairwise(extreme: np.ufunc, x: Array) -> Array:
 
 def _latest(holds: Array) -> Array:
     """For each place of the last axis, the last one up to it where `holds` is true, as it is at the first."""
+    if type(holds) is not np.ndarray:
+        return np.maximum.accumulate(np.where(holds, np.arange(holds.shape[-1]), 0), -1)
     (starts,) = holds.reshape(-1).nonzero()
     ends = np.empty_like(starts)
     ends[:-1] = starts[1:]

@@ -91,7 +91,9 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         if name not in METHODS:
-            raise AttributeError(f"arrays inside vmap have no {name!r}", name=name, obj=self)
+            raise AttributeError(
+                f"arrays inside vmap have no {name!r}, so that this function cannot run there", name=name, obj=self
+            )
         function = getattr(np, name)
         return lambda *args, **kwargs: function(self, *args, **kwargs)
 

@@ -216,6 +216,8 @@ def _windows(x: Batched, window_shape: int, axis: int) -> Batched:
 
 def _like(function: Callable[..., Any]) -> Callable[..., Any]:
     def like(a: Batched, *args: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Batched:
+        before = 1 if function is np.full_like else 0
+        args, dtype = args[:before], args[before] if len(args) > before else dtype
         own = a.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         hidden = a.data.shape[: len(a.levels)]
         return Batched(function(a.data, *args, order="C", dtype=dtype, shape=hidden + own), a.levels)
