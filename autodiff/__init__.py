@@ -250,13 +250,24 @@ from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_
 from autodiff.tensor import Tensor
 
 if TYPE_CHECKING:
+    from autodiff import func
     from autodiff.inspect.draw import draw
     from autodiff.serialization import load, save
+    from autodiff.transforms.checkpoint import checkpoint, checkpoint_sequential
+    from autodiff.transforms.vmap import vmap
 
 methods.install()
 __version__ = "0.1.0"
-# What needs more than NumPy is imported when it is first used, to start quickly.
-_ELSEWHERE = {"draw": "autodiff.inspect", "load": "autodiff.serialization", "save": "autodiff.serialization"}
+# What needs more than NumPy, or more than the engine, is imported when it is first used, to start quickly.
+_ELSEWHERE = {
+    "checkpoint": "autodiff.transforms.checkpoint",
+    "checkpoint_sequential": "autodiff.transforms.checkpoint",
+    "draw": "autodiff.inspect",
+    "func": "autodiff",
+    "load": "autodiff.serialization",
+    "save": "autodiff.serialization",
+    "vmap": "autodiff.transforms.vmap",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -264,7 +275,9 @@ def __getattr__(name: str) -> object:
         raise no_attribute("module 'autodiff'", name)
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_ELSEWHERE[name]), name)
+    home = _ELSEWHERE[name]
+    whole = home == "autodiff"
+    value = globals()[name] = import_module(f"autodiff.{name}") if whole else getattr(import_module(home), name)
     return value
 
 
@@ -336,6 +349,8 @@ __all__ = [
     "cdist",
     "ceil",
     "chain_matmul",
+    "checkpoint",
+    "checkpoint_sequential",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
@@ -412,6 +427,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "ge",
     "ger",
@@ -629,6 +645,7 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "vmap",
     "vsplit",
     "vstack",
     "where",
