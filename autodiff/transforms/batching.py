@@ -31,6 +31,9 @@ METHODS = frozenset(
 class BatchingError(TypeError):
     """What was asked for cannot be done for all samples of a vmap at once."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(f"vmap: {message}")
+
 
 class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     """Arrays of `shape`, one for each place along the leading axes of `data`, which belong to `levels`."""
@@ -141,7 +144,9 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Batched) for part in parts):
             return _picked(self, parts)
-        return Batched(self.data[_placed(parts, len(self.levels))], self.levels)
+        hidden, moved = len(self.levels), _in_front(parts)
+        found = self.data[(*(slice(None),) * hidden, *parts)]
+        return Batched(np.moveaxis(found, range(moved, moved + hidden), range(hidden)) if moved else found, self.levels)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
@@ -149,12 +154,13 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
             flat, place, value = rows(self, parts, value)
             flat[place] = value
             return
-        place = _placed(parts, len(self.levels))
+        hidden, moved = len(self.levels), _in_front(parts)
+        place = (*(slice(None),) * hidden, *parts)
         if isinstance(value, Batched):
             if not set(value.levels) <= set(self.levels):
                 raise BatchingError("a value that differs between samples is written into an array that does not")
-            target = self.data[place].ndim - len(self.levels)
-            value = spread(value, self.levels, max(target, value.ndim))
+            value = spread(value, self.levels, max(self.data[place].ndim - hidden, value.ndim))
+            value = np.moveaxis(value, range(hidden), range(moved, moved + hidden)) if moved else value
         self.data[place] = value
 
     def __bool__(self) -> bool:
@@ -165,19 +171,19 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         if truths.all():
             return True
         if truths.any():
-            raise BatchingError("samples differ in what an `if` asks")
+            raise BatchingError("the samples differ in what an `if` asks, or a function that gives a bool; use ad.where")
         return False
 
     def item(self) -> Any:
         raise BatchingError(
-            "vmap: item(), or a bool, int or float, of a tensor would be another one for each sample; use ad.where in "
+            "item(), or a bool, int or float, of a tensor would be another one for each sample; use ad.where in "
             "place of an `if`, and tensors in place of numbers"
         )
 
     __float__ = __int__ = __index__ = tolist = item
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise BatchingError("vmap: a tensor inside vmap has no plain NumPy array; use operations on tensors")
+        raise BatchingError("a tensor inside vmap has no plain NumPy array; use operations on tensors")
 
     def _alike(self, inputs: Sequence[Any]) -> list[Any] | None:
         """The data of inputs that are all like this one, or numbers, which is the plain case; else None."""
@@ -257,15 +263,16 @@ def _known(lengths: tuple[int, ...], size: int) -> tuple[int, ...]:
     return tuple(size // max(rest, 1) if n == -1 else n for n in lengths)
 
 
-def _placed(parts: tuple[Any, ...], hidden: int) -> tuple[Any, ...]:
-    """The index of `data` that is `parts` of each sample."""
-    arrays = [i for i, part in enumerate(parts) if isinstance(part, list | np.ndarray | np.integer)]
-    if arrays and any(isinstance(part, list | np.ndarray) for part in parts):
-        advanced = [i for i, part in enumerate(parts) if isinstance(part, list | np.ndarray | int | np.integer)]
-        # Apart from each other they would put their axis in front of the hidden ones.
-        if advanced[-1] - advanced[0] != len(advanced) - 1:
-            raise BatchingError("index arrays that stand apart")
-    return (slice(None),) * hidden + parts
+def _in_front(parts: tuple[Any, ...]) -> int:
+    """How many axes an index puts in front of all others, hidden ones too: those of index arrays that stand apart."""
+    arrays = [i for i, part in enumerate(parts) if isinstance(part, list | np.ndarray)]
+    if not arrays:
+        return 0
+    advanced = [i for i, part in enumerate(parts) if isinstance(part, list | np.ndarray | int | np.integer)]
+    if advanced[-1] - advanced[0] == len(advanced) - 1:
+        return 0
+    indices = [np.asarray(parts[i]) for i in arrays]
+    return max(1 if index.dtype.kind == "b" else index.ndim for index in indices)
 
 
 def _picked(x: Batched, parts: tuple[Any, ...]) -> Batched:
@@ -389,7 +396,7 @@ def _in_a_loop(
         at = dict(zip(levels, place, strict=True))
         results.append(kernel(*[_of_sample(x, at) for x in args], **{k: _of_sample(v, at) for k, v in params.items()}))
     if not results:
-        raise BatchingError(f"vmap: {name} runs once a sample, and there is none; its shape is not known")
+        raise BatchingError(f"{name} runs once a sample, and there is none; its shape is not known")
     if name not in _warned:
         warnings.warn(
             f"vmap: {name} cannot take all samples at once, so it runs once for each of {len(results)}, which is "
@@ -401,7 +408,7 @@ def _in_a_loop(
         # What a kernel remembers for a fast rule; inside vmap the rules are used that do without.
         results = [y for y, _ in results]
     if len({np.shape(y) for y in results}) > 1:
-        raise BatchingError(f"vmap: {name} gives another shape for each sample, which no tensor can hold")
+        raise BatchingError(f"{name} gives another shape for each sample, which no tensor can hold")
     return Batched(np.stack(results).reshape(hidden + np.shape(results[0])), levels)
 
 

@@ -12,7 +12,6 @@ from autodiff.transforms.batching import (
     FUNCTIONS,
     Batched,
     BatchingError,
-    _placed,
     aligned,
     full,
     lengths_of,
@@ -82,9 +81,12 @@ def _at(x: Any, index: Any, value: Any, *, ufunc: np.ufunc) -> None:
     if x.ndim == 1 == len(parts) and isinstance(parts[0], Batched | np.ndarray) and parts[0].dtype.kind in "iu":
         ufunc.at(*rows(x, parts, value))
     else:
-        target, place = x[index], _placed(parts, len(x.levels))
-        values = spread(value, x.levels, target.ndim) if isinstance(value, Batched) else value
-        ufunc.at(x.data, place, np.broadcast_to(values, target.data.shape))
+        # By the places of the elements in each sample, which may stand in several axes.
+        if not x.data.flags.c_contiguous:
+            raise BatchingError("writing at places of memory that is not in row-major order")
+        places = np.arange(x.size).reshape(x.shape)[index]
+        values = np.broadcast_to(value, places.shape).reshape(-1)
+        ufunc.at(*rows(x.reshape(-1), [places.reshape(-1)], values))
 
 
 def _along(function: Callable[..., Any], before: int, default: Any) -> Callable[..., Any]:
@@ -127,7 +129,7 @@ for _function in (
 @batched(np.where)
 def _where(condition: Any, *values: Any) -> Any:
     if not values:
-        raise BatchingError("vmap: where a condition holds differs between samples, and so does the result's shape")
+        raise BatchingError("where a condition holds differs between samples, and so does the result's shape")
     return _elementwise(np.where)(condition, *values)
 
 
