@@ -11,7 +11,7 @@ from autodiff.ops import places
 from autodiff.ops.selection import masked_select
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap, zeros_beside
+from autodiff.tensor import Array, Tensor, as_array, wrap, zeros_beside
 
 Shape = tuple[int, ...]
 # What type(part) is of an index that NumPy takes as it is, in the sense that PyTorch gives it.
@@ -302,10 +302,10 @@ def argwhere(input: Tensor) -> Tensor:
 
 @implements(np.take)
 def _np_take(x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
-    at = wrap(np.asarray(indices)) if not isinstance(indices, Tensor) else indices
+    at = wrap(as_array(indices)) if not isinstance(indices, Tensor) else indices
     return take(x, at) if axis is None else getitem(x, (slice(None),) * positive_axis(axis, x.ndim) + (at,))
 
 
 @implements(np.take_along_axis)
 def _np_take_along_axis(x: Tensor, indices: Any, axis: int | None = -1) -> Tensor:
-    return take_along_dim(x, wrap(np.asarray(indices)) if not isinstance(indices, Tensor) else indices, axis)
+    return take_along_dim(x, wrap(as_array(indices)) if not isinstance(indices, Tensor) else indices, axis)

@@ -12,7 +12,7 @@ from autodiff.op import VARIADIC, OpError, describe, implements
 from autodiff.ops.conversion import astype
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap, zeros_beside
+from autodiff.tensor import Array, Tensor, as_array, wrap, zeros_beside
 
 
 def _cat_rule(g: Any, y: Any, inputs: Sequence[Any], needs: Sequence[bool], axis: int) -> list[Any]:
@@ -205,7 +205,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 def _as_tensors(arrays: Sequence[Any]) -> list[Tensor]:
-    return [x if isinstance(x, Tensor) else wrap(np.asarray(x)) for x in arrays]
+    return [x if isinstance(x, Tensor) else wrap(as_array(x)) for x in arrays]
 
 
 @implements(np.concatenate)

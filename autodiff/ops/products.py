@@ -12,7 +12,7 @@ from autodiff.op import OpError, Recorder, describe, implements, not_a_tensor
 from autodiff.ops.axes import transpose
 from autodiff.ops.shape import broadcast_tensors, positive_axis
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 MODERATE = Interval(-3, 3)
 NEXT = np.array([1, 2, 0])
@@ -263,4 +263,4 @@ def _np_cross(a: Any, b: Any, *, axis: int = -1) -> Tensor:
 
 
 def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else wrap(np.asarray(x))
+    return x if isinstance(x, Tensor) else wrap(as_array(x))
