@@ -25,15 +25,15 @@ add = np.add
 
 
 def backpropagate(
-    roots: Sequence[Node], seeds: Sequence[Any], targets: set[Node] | None, keep: bool, recorded: bool
+    roots: Sequence[Node], seeds: Sequence[Any], targets: set[Node] | None, keep: bool, recorded: bool, since: int = 0
 ) -> dict[Node, Any]:
     """The gradients of sum(seed * root) with respect to `targets`, or to every leaf if that is None.
 
-    They are arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released
+    Gradients flow through nodes from `since` on only: what a target from before depends on does not count. They are arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released
     as soon as it was used. This one loop is long because it is the engine's hot path: taken apart into functions, a
     chain of small ops takes some 5 % more time.
     """
-    inner = None if targets is None else _above(targets, roots)
+    inner = None if targets is None else _above(targets, roots, since)
     wanted = None if targets is None or inner is None else inner | targets
     plain = wanted is None and not recorded
     arrived: dict[Node, Any] = {}
@@ -226,12 +226,12 @@ def conform(g: Any, target: Node) -> Any:
     return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)
 
 
-def _above(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
+def _above(targets: set[Node], roots: Iterable[Node], since: int) -> set[Node]:
     """The nodes between `roots` and `targets`: those with a target among their ancestors."""
     if not targets:
         return set()
     inner: set[Node] = set()
-    for node in ancestors(roots, since=min(node.time for node in targets)):
+    for node in ancestors(roots, since=max(since, min(node.time for node in targets))):
         if any(parent in targets or parent in inner for parent in node.parents()):
             inner.add(node)
     return inner

@@ -289,9 +289,11 @@ def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     return tensor
 
 
-def as_array(value: Any) -> Any:
-    """A NumPy scalar or a number as a 0-d array; an array of any type as it is."""
-    return value if hasattr(value, "__array_ufunc__") else np.asarray(value)
+def as_array(value: Any, dtype: Any = None) -> Any:
+    """A NumPy scalar or a number as a 0-d array; an array of any type as it is, or in `dtype`."""
+    if hasattr(value, "__array_ufunc__"):
+        return value if dtype is None else value.astype(dtype, copy=False)
+    return np.asarray(value, dtype)
 
 
 def row_major(x: Any) -> Any:

@@ -74,7 +74,7 @@ def _common(a: Any, b: Any) -> list[Tensor]:
     if isinstance(a, Tensor) and isinstance(b, Tensor) and a.array.dtype is b.array.dtype:
         return [a, b]
     dtype = dtypes.result_dtype(*(x.array if isinstance(x, Tensor) else x for x in (a, b)))
-    return [astype(x, dtype) if isinstance(x, Tensor) else wrap(as_array(x).astype(dtype, copy=False)) for x in (a, b)]
+    return [astype(x, dtype) if isinstance(x, Tensor) else wrap(as_array(x, dtype)) for x in (a, b)]
 
 
 def _mask(name: str, mask: Tensor) -> Array:

@@ -74,7 +74,7 @@ class _Again(Region):
         with grad_mode.enable_grad():
             return self.function(*self.args, **self.kwargs), start
 
-    def _roots(self) -> list[Node]:
+    def _roots(self) -> tuple[list[Node], int]:
         now, around = random.get_rng_state(), random.thread.around
         random.thread.around = self.around
         if self.rng_state is not None:
@@ -94,17 +94,18 @@ class _Again(Region):
                 f"checkpoint: the function gave other results when it ran again: shapes {self.shapes} first, "
                 f"{[node.shape for node in roots]} then; it must compute the same each time"
             )
-        return roots
+        return roots, start
 
     def pull(self, gradients: dict[int, Any], recorded: bool) -> list[Any]:
-        roots = self._roots()
-        seeds = list(gradients.values())
-        arrived = backpropagate([roots[i] for i in gradients], seeds, set(self.outer), keep=recorded, recorded=recorded)
+        roots, start = self._roots()
+        chosen, seeds = [roots[i] for i in gradients], list(gradients.values())
+        arrived = backpropagate(chosen, seeds, set(self.outer), recorded, recorded, start)
         return [arrived.get(node) for node in self.outer]
 
     def push(self, tangents: list[Any], recorded: bool) -> dict[int, Any]:
         inside = {node: t for node, t in zip(self.outer, tangents, strict=True) if t is not None}
-        return {i: t for i, t in enumerate(swept(self._roots(), inside, recorded)) if t is not None}
+        roots, start = self._roots()
+        return {i: t for i, t in enumerate(swept(roots, inside, recorded, start)) if t is not None}
 
 
 def checkpoint_sequential(

@@ -21,14 +21,15 @@ from autodiff.tensor import Tensor, wrap
 from autodiff.transforms.region import OUTPUT, REGION, Bundle
 
 
-def swept(roots: Sequence[Node], tangents: dict[Node, Any], recorded: bool) -> list[Any]:
+def swept(roots: Sequence[Node], tangents: dict[Node, Any], recorded: bool, since: int = 0) -> list[Any]:
     """The tangents of `roots`, given those of some nodes before them; None for a root that depends on none of these.
 
-    They are arrays, or, if `recorded`, Tensors with a graph of their own, which depends on what the nodes saved too.
+    Tangents flow through nodes from `since` on only. They are arrays, or, if `recorded`, Tensors with a graph of their own, which depends on what the nodes saved too.
     """
     known = dict(tangents)
-    # A list of all nodes from the oldest one that moves; parents come before their children.
-    for node in ancestors(roots, since=min(node.time for node in tangents) if tangents else 0):
+    first = min((node.time for node in tangents), default=0)
+    # Parents come before their children.
+    for node in ancestors(roots, since=max(first, since)):
         if node in known or node.op is None:
             continue
         moving = [None if parent is None else known.get(parent) for parent in node.parents()]

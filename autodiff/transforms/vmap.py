@@ -100,7 +100,7 @@ class _Inside(Region):
     def pull(self, gradients: dict[int, Any], recorded: bool) -> list[Any]:
         roots = [self.roots[i] for i in gradients]
         seeds = [self._entered(g, self.axes[i]) for i, g in gradients.items()]
-        arrived = backpropagate(roots, seeds, set(self.sources), keep=True, recorded=recorded)
+        arrived = backpropagate(roots, seeds, set(self.sources), True, recorded, self.scope.level)
         found = [(source, arrived[source]) for source in self.sources if source in arrived]
         axes = [self._axis(source) or 0 for source, _ in found]
         if recorded:
@@ -114,7 +114,7 @@ class _Inside(Region):
     def push(self, tangents: list[Any], recorded: bool) -> dict[int, Any]:
         given = zip(self.sources, tangents, strict=True)
         inside = {source: self._entered(t, self._axis(source)) for source, t in given if t is not None}
-        found = forward.swept(self.roots, inside, recorded)
+        found = forward.swept(self.roots, inside, recorded, self.scope.level)
         moved = {i: t for i, t in enumerate(found) if t is not None}
         axes = [self.axes[i] for i in moved]
         if recorded:
@@ -149,28 +149,27 @@ def _drawn(scopes: Sequence[Scope], method: Callable[..., Any], generator: Any, 
     return Batched(drawn, levels) if levels else drawn
 
 
-class _Inner:
+class _Draws:
     """A ``with`` block around the function of a vmap, in which random draws go by its rule."""
 
     def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+        self.before = random.thread.around
+        outer = self.before.scopes if isinstance(self.before, _Draws) else ()
+        self.scopes: tuple[Scope, ...] = (*outer, scope)
 
     def __enter__(self) -> None:
-        self.before = random.thread.around
-        scopes = (*getattr(self.before, "scopes", ()), self.scope)
-
-        def around(method: Callable[..., Any], generator: Any, *args: Any, **options: Any) -> Any:
-            random.thread.around = None
-            try:
-                return _drawn(scopes, method, generator, *args, **options)
-            finally:
-                random.thread.around = around
-
-        around.scopes = scopes  # type: ignore[attr-defined]
-        random.thread.around = around
+        random.thread.around = self
 
     def __exit__(self, *exception: object) -> None:
         random.thread.around = self.before
+
+    def __call__(self, method: Callable[..., Any], generator: Any, *args: Any, **options: Any) -> Any:
+        # What draws for several samples draws as anywhere else.
+        random.thread.around = None
+        try:
+            return _drawn(self.scopes, method, generator, *args, **options)
+        finally:
+            random.thread.around = self
 
 
 def vmap(
@@ -264,7 +263,7 @@ def _run(
     scope = Scope(size, randomness)
     inside = [x if d is None else scope.enter(x, d) for x, d in zip(tensors, dims, strict=True)]
     args, kwargs = rebuilt(form, iter(inside))
-    with _Inner(scope):
+    with _Draws(scope):
         result = func(*args, **kwargs)
     outputs = leaves(result)
     for y in outputs:
