@@ -250,7 +250,7 @@ from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_
 from autodiff.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autodiff import func
+    from autodiff import autograd, func
     from autodiff.inspect.draw import draw
     from autodiff.serialization import load, save
     from autodiff.transforms.checkpoint import checkpoint, checkpoint_sequential
@@ -260,6 +260,7 @@ methods.install()
 __version__ = "0.1.0"
 # What needs more than NumPy, or more than the engine, is imported when it is first used, to start quickly.
 _ELSEWHERE = {
+    "autograd": "autodiff",
     "checkpoint": "autodiff.transforms.checkpoint",
     "checkpoint_sequential": "autodiff.transforms.checkpoint",
     "draw": "autodiff.inspect",
@@ -326,6 +327,7 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autograd",
     "backward",
     "baddbmm",
     "bernoulli",

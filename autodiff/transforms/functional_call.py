@@ -24,7 +24,8 @@ def functional_call(
 
     The dicts have the names of ``named_parameters()`` and ``named_buffers()``; what they lack stays the module's own.
     Args that are no tuple are a single one. Shared tensors are all replaced, unless not `tie_weights`. The module is as
-    before afterwards. RuntimeError with `strict` unless the names are all there are, KeyError for one in two dicts.
+    before afterwards. RuntimeError with `strict` unless the names are all there are; else names that the module does not
+    have count nothing. ValueError for a name in two dicts.
 
     >>> import autodiff as ad, nn
     >>> model = nn.Linear(2, 1)
@@ -57,9 +58,9 @@ def _places(module: Any) -> dict[str, tuple[Any, str, Tensor]]:
 def _replaced(module: Any, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> Iterator[None]:
     places = _places(module)
     _check_names(places, given, tie_weights, strict)
-    wanted = dict(given)
+    wanted = {path: tensor for path, tensor in given.items() if path in places}
     if tie_weights:
-        by_tensor = {id(places[path][2]): tensor for path, tensor in given.items()}
+        by_tensor = {id(places[path][2]): tensor for path, tensor in wanted.items()}
         for path, (_, _, own) in places.items():
             if id(own) in by_tensor:
                 wanted.setdefault(path, by_tensor[id(own)])
@@ -76,14 +77,9 @@ def _replaced(module: Any, given: Mapping[str, Tensor], tie_weights: bool, stric
 
 
 def _check_names(places: Mapping[str, Any], given: Mapping[str, Any], tie_weights: bool, strict: bool) -> None:
-    unknown = sorted(given.keys() - places.keys())
-    if unknown:
-        raise RuntimeError(
-            f"functional_call: unexpected names {unknown}; the module has {', '.join(places) or 'no parameters'}"
-        )
     if tie_weights:
         first: dict[int, str] = {}
-        for path in given:
+        for path in given.keys() & places.keys():
             other = first.setdefault(id(places[path][2]), path)
             if given[other] is not given[path]:
                 raise ValueError(
@@ -91,10 +87,26 @@ def _check_names(places: Mapping[str, Any], given: Mapping[str, Any], tie_weight
                     f"pass one of them, or tie_weights=False"
                 )
     if strict:
-        reached = {id(places[path][2]) for path in given} if tie_weights else set()
+        unknown = sorted(given.keys() - places.keys())
+        reached = {id(places[path][2]) for path in given.keys() & places.keys()} if tie_weights else set()
         missing = [path for path in places if path not in given and id(places[path][2]) not in reached]
-        if missing:
-            raise RuntimeError(f"functional_call: with strict=True expected all names, missing {missing}")
+        if unknown or missing:
+            raise RuntimeError(
+                f"functional_call: with strict=True expected all names of the module and no others; missing "
+                f"{missing}, unexpected {unknown}"
+            )
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """`root`, in which every batch-norm module has gone over to the statistics of each batch and keeps none.
+
+    Inside vmap there is no one running average that all samples could move.
+    """
+    for module in root.modules():
+        if hasattr(module, "running_mean") and hasattr(module, "track_running_stats"):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

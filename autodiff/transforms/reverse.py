@@ -114,23 +114,24 @@ def value_and_grad(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """``func(*primals)``, and the function that takes cotangents like it to gradients of the primals.
 
-    That function returns one gradient for one primal, else a tuple; it may be called again, also inside vmap. With
-    `has_aux`, `func` returns (output, aux), and aux comes third. RuntimeError for cotangents of another form.
+    That function returns a tuple, a gradient for each primal; it may be called again, also inside vmap. With `has_aux`,
+    `func` returns (output, aux), and aux comes third. RuntimeError for cotangents of another form.
 
     >>> import autodiff as ad
     >>> value, pull = ad.func.vjp(ad.sin, ad.tensor([0.0]))
     >>> pull(ad.tensor([2.0]))
-    tensor([2.])
+    (tensor([2.]),)
     """
     if not primals:
         raise RuntimeError("vjp: expected at least one primal to differentiate by, got none")
     moving = range(len(primals))
     call = Call("vjp", func, primals, moving, {}, has_aux)
 
-    def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
+    def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> tuple[Any, ...]:
         checked_like("vjp", "cotangents", cotangents, call.result)
         found = pulled(call, leaves(cotangents), keep=retain_graph)
-        return shaped_as_arguments(0 if len(primals) == 1 else (), primals, moving, found)
+        gradients: tuple[Any, ...] = shaped_as_arguments((), primals, moving, found)
+        return gradients
 
     return (call.value(), pull, call.aux) if has_aux else (call.value(), pull)
 

@@ -184,7 +184,7 @@ def vmap(
 
     `in_dims` says along which axis of each argument the samples lie, None for one that all share: an int for all, or a
     tree like the arguments (tuples, lists, dicts) that may end early. `out_dims` says the same of the results.
-    Arguments by keyword have their samples along axis 0. `randomness` is "error", "different" for each sample, or
+    Arguments by keyword are shared by all samples. `randomness` is "error", "different" for each sample, or
     "same". Of `chunk_size` samples at a time, if given. An op that cannot take all samples at once runs once a sample,
     with a warning. ValueError for arguments that do not fit; a number or bool of a tensor inside is a TypeError.
 
@@ -199,15 +199,15 @@ def vmap(
 
     @wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        tensors, dims, size = _inputs(func, in_dims, args, kwargs)
+        tensors, dims, size = _inputs(func, in_dims, args)
         if chunk_size is None or chunk_size >= size:
-            outputs, form, axes = _run(func, tensors, dims, size, out_dims, randomness, (args, kwargs))
+            outputs, form, axes = _run(func, tensors, dims, size, out_dims, randomness, args, kwargs)
             return rebuilt(form, iter(outputs))
         parts = []
         for start in range(0, size, chunk_size):
             n = min(chunk_size, size - start)
             part = [x if d is None else x.narrow(d, start, n) for x, d in zip(tensors, dims, strict=True)]
-            outputs, form, axes = _run(func, part, dims, n, out_dims, randomness, (args, kwargs))
+            outputs, form, axes = _run(func, part, dims, n, out_dims, randomness, args, kwargs)
             parts.append(outputs)
         joined = [ys[0] if d is None else cat(ys, d) for ys, d in zip(zip(*parts, strict=True), axes, strict=True)]
         return rebuilt(form, iter(joined))
@@ -215,14 +215,14 @@ def vmap(
     return mapped
 
 
-def _inputs(func: Any, in_dims: Any, args: Any, kwargs: Any) -> tuple[list[Any], list[int | None], int]:
+def _inputs(func: Any, in_dims: Any, args: Any) -> tuple[list[Any], list[int | None], int]:
     """The leaves of the arguments, the axis of the samples in each, and how many samples there are."""
     name = getattr(func, "__name__", "f")
     if not isinstance(in_dims, int | tuple | list):
         raise ValueError(
             f"vmap: expected in_dims to be an int or a tuple that matches the inputs of {name}, got {in_dims!r}"
         )
-    given = leaves(args) + leaves(kwargs)
+    given = leaves(args)
     if not given:
         raise ValueError(f"vmap: {name} was called without inputs, so there are no samples; pass at least one tensor")
     try:
@@ -232,7 +232,6 @@ def _inputs(func: Any, in_dims: Any, args: Any, kwargs: Any) -> tuple[list[Any],
             f"vmap: expected in_dims with the structure of the inputs of {name}, an int or None for each of "
             f"{len(args)} arguments, got {in_dims!r}"
         ) from None
-    dims += [0] * len(leaves(kwargs))
     sizes = set()
     for i, (x, dim) in enumerate(zip(given, dims, strict=True)):
         if dim is None:
@@ -257,14 +256,14 @@ def _inputs(func: Any, in_dims: Any, args: Any, kwargs: Any) -> tuple[list[Any],
 
 
 def _run(
-    func: Any, tensors: Sequence[Any], dims: Sequence[int | None], size: int, out_dims: Any, randomness: str, form: Any
-) -> tuple[list[Tensor], Any, list[Any]]:
+    func: Any, tensors: Sequence[Any], dims: Sequence[int | None], size: int, out_dims: Any, randomness: str, args: Any,
+    kwargs: dict[str, Any],
+) -> tuple[list[Tensor], Any, list[Any]]:  # fmt: skip
     """The outputs for all samples, a tree of their form, and the axis of the samples in each."""
     scope = Scope(size, randomness)
     inside = [x if d is None else scope.enter(x, d) for x, d in zip(tensors, dims, strict=True)]
-    args, kwargs = rebuilt(form, iter(inside))
     with _Draws(scope):
-        result = func(*args, **kwargs)
+        result = func(*rebuilt(args, iter(inside)), **kwargs)
     outputs = leaves(result)
     for y in outputs:
         if not isinstance(y, Tensor):

@@ -55,7 +55,7 @@ def check(function: Any, primals: Any, tangents: Any, analytic: bool, rng: np.ra
     def pulled(*xs: Tensor) -> Tensor:
         """⟨Jᵀu, v⟩."""
         found = ad.func.vjp(function, *xs)[1](u)
-        pairs = zip((found,) if len(xs) == 1 else found, tangents, strict=True)
+        pairs = zip(found, tangents, strict=True)
         return sum(((g * v).sum() for g, v in pairs), start=ad.tensor(0.0, dtype=ad.float64))
 
     def pushed(*xs: Tensor) -> Tensor:
