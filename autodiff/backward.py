@@ -29,9 +29,10 @@ def backpropagate(
 ) -> dict[Node, Any]:
     """The gradients of sum(seed * root) with respect to `targets`, or to every leaf if that is None.
 
-    Gradients flow through nodes from `since` on only: what a target from before depends on does not count. They are arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released
-    as soon as it was used. This one loop is long because it is the engine's hot path: taken apart into functions, a
-    chain of small ops takes some 5 % more time.
+    Gradients flow through nodes from `since` on only: what a target from before depends on does not count. They are
+    arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released as soon as
+    it was used. This one loop is long because it is the engine's hot path: taken apart into functions, a chain of small
+    ops takes some 5 % more time.
     """
     inner = None if targets is None else _above(targets, roots, since)
     wanted = None if targets is None or inner is None else inner | targets
@@ -330,7 +331,9 @@ def grad(
     for i, (x, node) in enumerate(zip(xs, nodes, strict=True)):
         g = arrived.get(node)
         if g is not None:
-            found.append(g if isinstance(g, Tensor) else wrap(np.array(g) if isinstance(g, _ndarray | np.generic) else g))
+            found.append(
+                g if isinstance(g, Tensor) else wrap(np.array(g) if isinstance(g, _ndarray | np.generic) else g)
+            )
         elif materialize_grads:
             found.append(wrap(np.zeros(x.shape, x.dtype)))
         elif allow_unused:

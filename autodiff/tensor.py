@@ -289,19 +289,20 @@ def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     return tensor
 
 
-def as_array(value: Any, dtype: Any = None) -> Any:
+def as_array(value: Any, dtype: Any = None) -> Array:
     """A NumPy scalar or a number as a 0-d array; an array of any type as it is, or in `dtype`."""
     if hasattr(value, "__array_ufunc__"):
-        return value if dtype is None else value.astype(dtype, copy=False)
+        array: Array = value if dtype is None else value.astype(dtype, copy=False)
+        return array
     return np.asarray(value, dtype)
 
 
-def row_major(x: Any) -> Any:
+def row_major(x: Array) -> Array:
     """`x` in row-major order, itself if it is."""
     return np.ascontiguousarray(x) if type(x) is np.ndarray else x.copy()
 
 
-def zeros_beside(x: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+def zeros_beside(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
     """Zeros of the array type of `x`, in its dtype or another."""
     if type(x) is np.ndarray:
         return np.zeros(shape, x.dtype if dtype is None else dtype)

@@ -5,12 +5,11 @@ they are. A vmap is known by its level, a time of the engine's clock. The hidden
 and arrays with different levels meet as those with different shapes do: by axes of length 1.
 
 Ufuncs follow one rule; the functions that have a form for Batched stand in `numpy_functions.py`. What has none raises
-`BatchingError`, and `each_sample` then runs the whole kernel once a sample.
+`BatchingError`, and `each_sample.py` then runs the whole kernel once a sample.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,13 +18,14 @@ import numpy as np
 from autodiff.tensor import Tensor
 
 Levels = tuple[int, ...]
-# What each function of NumPy does on Batched, filled by numpy_functions.py.
+# What each function of NumPy does on Batched, filled by numpy_functions.py; and what each_sample.py does.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 # Methods of arrays that do what NumPy's function of that name does.
-METHODS = frozenset(
-    "all any argmax argmin argpartition argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat round "
-    "squeeze std sum swapaxes take trace var".split()
-)
+_NAMES = """
+    all any argmax argmin argpartition argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat round
+    squeeze std sum swapaxes take trace var
+"""
+METHODS = frozenset(_NAMES.split())
 
 
 class BatchingError(TypeError):
@@ -100,12 +100,12 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         function = getattr(np, name)
         return lambda *args, **kwargs: function(self, *args, **kwargs)
 
-    def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Batched:
+    def astype(self, dtype: Any, order: Any = "K", copy: bool = True) -> Batched:
         if not copy and self.dtype == dtype:
             return self
         return Batched(self.data.astype(dtype, order=order), self.levels)
 
-    def copy(self, order: str = "C") -> Batched:
+    def copy(self, order: Any = "C") -> Batched:
         return Batched(self.data.copy(order), self.levels)
 
     def view(self, dtype: Any) -> Batched:
@@ -151,8 +151,8 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Batched) for part in parts):
-            flat, place, value = rows(self, parts, value)
-            flat[place] = value
+            flat, places, value = rows(self, parts, value)
+            flat[places] = value
             return
         hidden, moved = len(self.levels), _in_front(parts)
         place = (*(slice(None),) * hidden, *parts)
@@ -171,7 +171,9 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         if truths.all():
             return True
         if truths.any():
-            raise BatchingError("the samples differ in what an `if` asks, or a function that gives a bool; use ad.where")
+            raise BatchingError(
+                "the samples differ in what an `if` asks, or a function that gives a bool; use ad.where"
+            )
         return False
 
     def item(self) -> Any:
@@ -239,17 +241,8 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     def each_sample(
         self, name: str, elementwise: bool, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any]
     ) -> Any:
-        """What `kernel` gives for all samples: with all arrays made alike, or once a sample, with a warning."""
-        if elementwise and not _walk(list(params.values())):
-            # Whose axes are hidden makes no difference to it.
-            levels, arrays = aligned(args)
-            return Batched(kernel(*arrays, **params), levels)
-        levels, lengths = _common([*args, *params.values()])
-        everywhere = [_with_all(x, levels, lengths) for x in args]
-        try:
-            return kernel(*everywhere, **params)
-        except Exception:
-            return _in_a_loop(name, kernel, args, params, levels, lengths)
+        """What a `kernel` that cannot take these arrays gives nevertheless."""
+        return FUNCTIONS["each sample"](name, elementwise, kernel, args, params)
 
     def __repr__(self) -> str:
         return f"Batched(shape={self.shape}, levels={self.levels}, data=\n{self.data!r})"
@@ -281,7 +274,9 @@ def _picked(x: Batched, parts: tuple[Any, ...]) -> Batched:
     whole = all(not isinstance(part, slice) or part == slice(None) for part in parts)
     if advanced[-1] - advanced[0] != len(advanced) - 1 or not whole or len(parts) > x.ndim:
         raise BatchingError("index arrays that stand apart")
-    indices = [np.asarray(part) if isinstance(part, list | int) else part for part in parts if not isinstance(part, slice)]
+    indices = [
+        np.asarray(part) if isinstance(part, list | int) else part for part in parts if not isinstance(part, slice)
+    ]
     if any(not isinstance(part, Batched | np.ndarray) or part.dtype.kind not in "iu" for part in indices):
         raise BatchingError("an index that is no integer and differs between samples")
     levels, (data, *places) = full([x, *indices])
@@ -290,11 +285,13 @@ def _picked(x: Batched, parts: tuple[Any, ...]) -> Batched:
     origins = [o.reshape(o.shape + (1,) * ndim) for o in np.indices(data.shape[:hidden], sparse=True)]
     # The axes of the index come right after the hidden ones, in front of slices that stand before it.
     taken = data[(*origins, *(slice(None),) * before, *places)]
-    return Batched(np.moveaxis(taken, range(hidden, hidden + ndim), range(hidden + before, hidden + before + ndim)), levels)
+    return Batched(
+        np.moveaxis(taken, range(hidden, hidden + ndim), range(hidden + before, hidden + before + ndim)), levels
+    )
 
 
 def rows(x: Batched, parts: Sequence[Any], value: Any) -> tuple[np.ndarray, np.ndarray, Any]:
-    """A vector in each sample as one vector of all, where `parts`, an integer array, points in it, and what goes there."""
+    """A vector of each sample as one of all, the places in it that `parts`, integers, name, and their values."""
     if x.ndim != 1 or len(parts) != 1 or parts[0].dtype.kind not in "iu" or not x.data.flags.c_contiguous:
         raise BatchingError("an index that differs between samples, into more than one axis")
     if not set(levels_of([*parts, value])) <= set(x.levels):
@@ -355,61 +352,6 @@ def full(values: Sequence[Any]) -> tuple[Levels, list[Any]]:
             data = data.reshape((1,) * len(levels) + data.shape)
         arrays.append(np.broadcast_to(data, hidden + data.shape[len(levels) :]))
     return levels, arrays
-
-
-def _walk(value: Any) -> list[Batched]:
-    if isinstance(value, tuple | list):
-        return [found for part in value for found in _walk(part)]
-    return [value] if type(value) is Batched else []
-
-
-def _common(values: Sequence[Any]) -> tuple[Levels, dict[int, int]]:
-    found = _walk(list(values))
-    return levels_of(found), lengths_of(found)
-
-
-def _with_all(x: Any, levels: Levels, lengths: dict[int, int]) -> Any:
-    if not isinstance(x, Batched | np.ndarray | np.generic):
-        return x
-    data = spread(x, levels, x.ndim) if type(x) is Batched else np.reshape(x, (1,) * len(levels) + x.shape)
-    return Batched(np.broadcast_to(data, tuple(lengths[k] for k in levels) + x.shape), levels)
-
-
-def _of_sample(value: Any, place: dict[int, int]) -> Any:
-    if isinstance(value, tuple | list):
-        return type(value)(_of_sample(part, place) for part in value)
-    if type(value) is Batched:
-        return np.asarray(value.data[tuple(place[level] for level in value.levels)])
-    return value
-
-
-_warned: set[str] = set()
-
-
-def _in_a_loop(
-    name: str, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any], levels: Levels,
-    lengths: dict[int, int],
-) -> Any:  # fmt: skip
-    hidden = tuple(lengths[level] for level in levels)
-    results = []
-    for place in np.ndindex(hidden):
-        at = dict(zip(levels, place, strict=True))
-        results.append(kernel(*[_of_sample(x, at) for x in args], **{k: _of_sample(v, at) for k, v in params.items()}))
-    if not results:
-        raise BatchingError(f"{name} runs once a sample, and there is none; its shape is not known")
-    if name not in _warned:
-        warnings.warn(
-            f"vmap: {name} cannot take all samples at once, so it runs once for each of {len(results)}, which is "
-            f"slower; this is said once for each op",
-            stacklevel=2,
-        )
-        _warned.add(name)
-    if isinstance(results[0], tuple):
-        # What a kernel remembers for a fast rule; inside vmap the rules are used that do without.
-        results = [y for y, _ in results]
-    if len({np.shape(y) for y in results}) > 1:
-        raise BatchingError(f"{name} gives another shape for each sample, which no tensor can hold")
-    return Batched(np.stack(results).reshape(hidden + np.shape(results[0])), levels)
 
 
 def add_level(array: Any, axis: int, level: int) -> Batched:

@@ -20,7 +20,11 @@ from autodiff.transforms.trees import leaves, rebuilt
 
 
 def checkpoint(
-    function: Callable[..., Any], *args: Any, use_reentrant: bool = False, preserve_rng_state: bool = True, **kwargs: Any
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool = False,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
 ) -> Any:
     """``function(*args, **kwargs)``, which keeps none of what it computes on the way and runs again in backward.
 

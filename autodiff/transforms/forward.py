@@ -24,7 +24,8 @@ from autodiff.transforms.region import OUTPUT, REGION, Bundle
 def swept(roots: Sequence[Node], tangents: dict[Node, Any], recorded: bool, since: int = 0) -> list[Any]:
     """The tangents of `roots`, given those of some nodes before them; None for a root that depends on none of these.
 
-    Tangents flow through nodes from `since` on only. They are arrays, or, if `recorded`, Tensors with a graph of their own, which depends on what the nodes saved too.
+    Tangents flow through nodes from `since` on only. They are arrays, or, if `recorded`, Tensors with a graph of their
+    own, which depends on what the nodes saved too.
     """
     known = dict(tangents)
     first = min((node.time for node in tangents), default=0)

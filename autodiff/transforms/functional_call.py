@@ -23,9 +23,9 @@ def functional_call(
     """``module(*args, **kwargs)`` with the tensors of a dict, or several, in place of its parameters and buffers.
 
     The dicts have the names of ``named_parameters()`` and ``named_buffers()``; what they lack stays the module's own.
-    Args that are no tuple are a single one. Shared tensors are all replaced, unless not `tie_weights`. The module is as
-    before afterwards. RuntimeError with `strict` unless the names are all there are; else names that the module does not
-    have count nothing. ValueError for a name in two dicts.
+    Args that are no tuple are a single one. Shared tensors are all replaced, unless not `tie_weights`. Afterwards the
+    module is as before. With `strict` a RuntimeError unless the names are all there are; else those that the module
+    does not have count nothing. ValueError for a name in two dicts.
 
     >>> import autodiff as ad, nn
     >>> model = nn.Linear(2, 1)

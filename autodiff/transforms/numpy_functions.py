@@ -20,6 +20,8 @@ from autodiff.transforms.batching import (
     spread,
 )
 
+_function: Any
+
 
 def batched(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make the decorated function what NumPy's `functions` do on Batched."""
@@ -141,15 +143,24 @@ batched(np.result_type)(
 )
 batched(np.iscomplexobj)(lambda x: x.dtype.kind == "c")
 batched(np.isrealobj)(lambda x: x.dtype.kind != "c")
-batched(np.may_share_memory, np.shares_memory)(
-    lambda a, b, max_work=None: np.may_share_memory(*(x.data if type(x) is Batched else x for x in (a, b)))
-)
+
+
+@batched(np.may_share_memory, np.shares_memory)
+def _shared(a: Any, b: Any, max_work: Any = None) -> bool:
+    x, y = (z.data if type(z) is Batched else z for z in (a, b))
+    return np.may_share_memory(x, y)
+
+
 batched(np.ravel)(lambda a, order="C": a.reshape(-1))
 batched(np.reshape)(lambda a, shape, order="C": a.reshape(shape))
 batched(np.transpose)(lambda a, axes=None: a.transpose(*(() if axes is None else axes)))
 batched(np.squeeze)(
     lambda a, axis=None: a.reshape(
-        [n for i, n in enumerate(a.shape) if (n != 1 if axis is None else len(a.levels) + i not in np.ravel(_moved(axis, a)))]
+        [
+            n
+            for i, n in enumerate(a.shape)
+            if (n != 1 if axis is None else len(a.levels) + i not in np.ravel(_moved(axis, a)))
+        ]
     )
 )
 
@@ -254,10 +265,10 @@ def _stack(arrays: Sequence[Any], axis: int = 0) -> Batched:
 
 
 @batched(np.take)
-def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise") -> Any:
     if out is not None:
         raise BatchingError("np.take with out= has no form inside vmap")
-    x = a if axis is not None else np.reshape(a, -1)
+    x: Any = a if axis is not None else np.reshape(a, -1)
     axis = 0 if axis is None else axis % max(x.ndim, 1)
     if type(indices) is not Batched:
         return Batched(np.take(x.data, indices, _moved(axis, x), mode=mode), x.levels)
@@ -277,7 +288,7 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Batched:
 
 
 @batched((np.matmul, "__call__"))
-def _matmul(a: Any, b: Any, *, ufunc: Any = None, **options: Any) -> Batched:
+def _matmul(a: Any, b: Any, *, ufunc: Any = None, **options: Any) -> Any:
     levels = levels_of((a, b))
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("matmul: expected at least one dimension")
@@ -378,10 +389,8 @@ for _function in (
 
 
 @batched(np.linalg.solve)
-def _solve(a: Any, b: Any) -> Batched:
+def _solve(a: Any, b: Any) -> Any:
     if b.ndim == 1:
         return np.linalg.solve(a, b[:, None])[..., 0]
     levels, (x, y) = aligned((a, b))
     return Batched(np.linalg.solve(x, y), levels)
-
-

@@ -34,7 +34,7 @@ def pulled(call: Call, cotangents: Sequence[Tensor], keep: bool) -> list[Tensor]
             grad_mode.state.in_rule = before
     found = []
     for x in call.inputs:
-        g = arrived.get(x.node)
+        g = None if x.node is None else arrived.get(x.node)
         if g is None:
             g = wrap(np.zeros(x.shape, x.dtype))
         found.append(call.released(g) if isinstance(g, Tensor) else wrap(_writable(g)))

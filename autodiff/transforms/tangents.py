@@ -61,7 +61,9 @@ def jvp(
 def _check(name: str, primals: Any, tangents: Any) -> None:
     for what, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list) or not given:
-            raise RuntimeError(f"{name}: expected {what} in a tuple with at least one tensor, got {type(given).__name__}")
+            raise RuntimeError(
+                f"{name}: expected {what} in a tuple with at least one tensor, got {type(given).__name__}"
+            )
     checked_like(name, "tangents", tuple(tangents), tuple(primals))
 
 

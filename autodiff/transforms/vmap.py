@@ -14,12 +14,12 @@ from autodiff.graph import Leaf, Node, ancestors, tick
 from autodiff.ops.joining import cat
 from autodiff.ops.shape import broadcast
 from autodiff.tensor import Tensor, wrap
-from autodiff.transforms import forward, numpy_functions
+from autodiff.transforms import each_sample, forward, numpy_functions
 from autodiff.transforms.batching import Batched, add_level, levels_of, remove_level, spread
 from autodiff.transforms.region import Region, close
 from autodiff.transforms.trees import for_each_leaf, leaves, rebuilt
 
-assert numpy_functions.FUNCTIONS  # imported for the forms that it gives NumPy's functions
+assert numpy_functions, each_sample  # imported for what they make of Batched
 
 
 class Entered(Leaf):
@@ -42,7 +42,8 @@ class Scope:
 
     def enter(self, x: Tensor, axis: int | None) -> Tensor:
         """`x` as one sample sees it, the samples lying along `axis`, or all of it being the same for all."""
-        inside = wrap(x.array if axis is None else add_level(x.array, axis, self.level))
+        array: Any = x.array if axis is None else add_level(x.array, axis, self.level)
+        inside = wrap(array)
         if x.node is not None:
             inside.node = Entered(inside, x.node, axis, self.level)
         return inside
@@ -248,7 +249,9 @@ def _inputs(func: Any, in_dims: Any, args: Any) -> tuple[list[Any], list[int | N
         dims[i] = dim % x.ndim
         sizes.add(x.shape[dims[i]])
     if not sizes:
-        raise ValueError(f"vmap: expected samples along some dimension of some input of {name}, got in_dims {in_dims!r}")
+        raise ValueError(
+            f"vmap: expected samples along some dimension of some input of {name}, got in_dims {in_dims!r}"
+        )
     if len(sizes) > 1:
         found = [x.shape[d] for x, d in zip(given, dims, strict=True) if d is not None]
         raise ValueError(f"vmap: expected as many samples in all inputs of {name}, got {found}; check in_dims")

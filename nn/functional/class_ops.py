@@ -38,7 +38,7 @@ _spread: Recorder = multilinear(
 
 
 def _along(weights: Any, axis: int) -> Any:
-    return np.expand_dims(weights, axis) if getattr(weights, "ndim", 0) else weights
+    return weights if isinstance(weights, float | int) or not weights.ndim else np.expand_dims(weights, axis)
 
 
 def _cross_entropy_kernel(x: Array, axis: int, at: Array, weights: Any) -> Any:

@@ -18,7 +18,10 @@ from tests.parity.beside_torch import same
 # About tracing PyTorch's own graphs; and einops' notation, for which there are reshape, permute and repeat.
 ABSENT = {"functionalize", "debug_unwrap", "rearrange"}
 # PyTorch's forward mode loads its decompositions by what it warns about itself.
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr:UserWarning"),
+]
 NAMES = [name for name in dir(torch.func) if not name.startswith("_") and callable(getattr(torch.func, name))]
 RNG = np.random.default_rng(0)
 X, Y, W, S = (RNG.uniform(-1, 1, shape) for shape in ((4, 3), (4, 3), (3, 3), (2, 4, 3)))
@@ -95,7 +98,9 @@ TRANSFORMS: dict[str, Call] = {
     "jacrev of a tree": lambda m, f, x: f.jacrev(lambda p: {"a": p["u"] * 2, "b": (p["v"].sum(),)})(
         {"u": x[0], "v": x[1]}
     ),
-    "jacfwd of a tree": lambda m, f, x: f.jacfwd(lambda a, b: {"a": a * b, "b": (b.sum(),)}, argnums=(0, 1))(x[0], x[1]),
+    "jacfwd of a tree": lambda m, f, x: f.jacfwd(lambda a, b: {"a": a * b, "b": (b.sum(),)}, argnums=(0, 1))(
+        x[0], x[1]
+    ),
     "jacrev with aux": lambda m, f, x: f.jacrev(lambda x: (x * x, x + 1), has_aux=True)(x[0]),
     "jacfwd with aux": lambda m, f, x: f.jacfwd(lambda x: (x * x, x + 1), has_aux=True)(x[0]),
     "jacrev in chunks": lambda m, f, x: f.jacrev(vector(m), chunk_size=2)(x[0]),

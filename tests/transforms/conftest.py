@@ -1,6 +1,6 @@
 import pytest
 
-from autodiff.transforms import batching
+from autodiff.transforms import each_sample
 
 
 @pytest.fixture
@@ -10,4 +10,4 @@ def no_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str, *args: object) -> None:
         raise AssertionError(f"{name} runs in a loop")
 
-    monkeypatch.setattr(batching, "_in_a_loop", refuse)
+    monkeypatch.setattr(each_sample, "_in_a_loop", refuse)

@@ -94,7 +94,10 @@ def test_hvp_and_its_kin() -> None:
 
 
 def test_per_sample_derivatives() -> None:
-    for transform in (grad, hessian, jacrev, jacfwd, lambda f: grad(lambda x: grad(f)(x).sum())):
+    def twice(f: Any) -> Any:
+        return grad(lambda x: grad(f)(x).sum())
+
+    for transform in (grad, hessian, jacrev, jacfwd, twice):
         same(vmap(transform(scalar))(X), ad.stack([transform(scalar)(x) for x in X]))
     same(vmap(vmap(grad(scalar)))(X.reshape(2, 2, 3)), vmap(grad(scalar))(X).reshape(2, 2, 3))
 
@@ -108,7 +111,10 @@ def test_derivatives_of_what_is_mapped() -> None:
     for i, j in product(range(4), repeat=2):
         same(second[i, :, j], hessian(scalar)(X[i]) if i == j else ad.zeros(3, 3))
     same(jacrev(jacrev(total))(X), second)
-    same(vmap(lambda V: hvp(total, (X,), (V,)))(ad.stack([X, 2 * X])), ad.stack([second_times(second, k * X) for k in (1, 2)]))
+    same(
+        vmap(lambda V: hvp(total, (X,), (V,)))(ad.stack([X, 2 * X])),
+        ad.stack([second_times(second, k * X) for k in (1, 2)]),
+    )
 
 
 def second_times(second: Tensor, v: Tensor) -> Tensor:

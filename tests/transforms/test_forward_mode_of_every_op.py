@@ -71,7 +71,9 @@ def check(function: Any, primals: Any, tangents: Any, analytic: bool, rng: np.ra
         exact = function(*moved).array.imag / 1e-100
         np.testing.assert_allclose(t.array, exact, rtol=1e-9, atol=1e-10 * size)
     # Both can be differentiated again, and then agree too.
-    for a, b in zip(ad.func.grad(pushed, everything)(*primals), ad.func.grad(pulled, everything)(*primals), strict=True):
+    for a, b in zip(
+        ad.func.grad(pushed, everything)(*primals), ad.func.grad(pulled, everything)(*primals), strict=True
+    ):
         largest = float(np.abs(b.array).max(initial=1.0))
         if np.isfinite(largest):
             np.testing.assert_allclose(a.array, b.array, rtol=1e-7, atol=1e-8 * largest)

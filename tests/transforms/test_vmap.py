@@ -15,7 +15,7 @@ import autodiff as ad
 import nn
 import nn.functional as F
 from autodiff.tensor import Tensor, wrap
-from autodiff.transforms import batching
+from autodiff.transforms import each_sample
 
 
 def randn(*shape: int) -> Tensor:
@@ -195,7 +195,7 @@ def test_in_place_inside() -> None:
 
 
 def test_warns_once_for_an_op_that_runs_in_a_loop() -> None:
-    batching._warned.discard("matrix_exp")
+    each_sample._warned.discard("matrix_exp")
     x = randn(3, 2, 2)
     with pytest.warns(UserWarning, match="matrix_exp cannot take all samples at once, so it runs once for each of 3"):
         y = ad.vmap(ad.matrix_exp)(x)
