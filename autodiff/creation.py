@@ -178,19 +178,29 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     return finish(out, requires_grad, device)
 
 
+def _for_each(input: Tensor, made: Tensor) -> Tensor:
+    """`made`, inside vmap one for each sample of `input`, which may write into its own."""
+    if not isinstance(input.array, np.ndarray):
+        made.array = np.zeros_like(input.array, shape=made.shape, dtype=made.dtype) + made.array
+    return made
+
+
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros in the shape and dtype of `input`."""
-    return zeros(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    wanted = input.dtype if dtype is None else dtype
+    return _for_each(input, zeros(input.shape, dtype=wanted, device=device, requires_grad=requires_grad))
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones in the shape and dtype of `input`."""
-    return ones(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    wanted = input.dtype if dtype is None else dtype
+    return _for_each(input, ones(input.shape, dtype=wanted, device=device, requires_grad=requires_grad))
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor in the shape and dtype of `input` whose elements are whatever the memory held."""
-    return empty(input.shape, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    wanted = input.dtype if dtype is None else dtype
+    return _for_each(input, empty(input.shape, dtype=wanted, device=device, requires_grad=requires_grad))
 
 
 def full_like(
@@ -232,7 +242,7 @@ def new_full(
     tensor([7., 7.])
     """
     dtype = input.dtype if dtype is None else dtype
-    return full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _for_each(input, full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad))
 
 
 def new_zeros(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
@@ -242,7 +252,7 @@ def new_zeros(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None,
     >>> ad.tensor([1]).new_zeros(2)
     tensor([0, 0])
     """
-    return zeros(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+    return _for_each(input, zeros(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options))
 
 
 def new_ones(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
@@ -252,9 +262,9 @@ def new_ones(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, 
     >>> ad.tensor([1]).new_ones(2)
     tensor([1, 1])
     """
-    return ones(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+    return _for_each(input, ones(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options))
 
 
 def new_empty(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
     """`empty` in the dtype of `input`; options as there."""
-    return empty(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+    return _for_each(input, empty(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options))

@@ -4,8 +4,8 @@ Under a Tensor it has the shape of one sample, so that kernels, derivative rules
 they are. A vmap is known by its level, a time of the engine's clock. The hidden axes stand in the order of the levels,
 and arrays with different levels meet as those with different shapes do: by axes of length 1.
 
-Ufuncs follow one rule; the functions that have a form for Batched stand in `numpy_functions.py`. What has none raises
-`BatchingError`, and `each_sample.py` then runs the whole kernel once a sample.
+Ufuncs follow one rule; the functions that have a form for Batched stand in `numpy_functions.py` and
+`numpy_products.py`. What has none raises `BatchingError`, and `each_sample.py` then runs the kernel once a sample.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _NAMES = """
     squeeze std sum swapaxes take trace var
 """
 METHODS = frozenset(_NAMES.split())
+SHARED = "is not written into a tensor that all share; make that one with zeros_like() or new_zeros() of a sample's own"
 
 
-class BatchingError(TypeError):
+class BatchingError(RuntimeError):
     """What was asked for cannot be done for all samples of a vmap at once."""
 
     def __init__(self, message: str) -> None:
@@ -158,7 +159,7 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         place = (*(slice(None),) * hidden, *parts)
         if isinstance(value, Batched):
             if not set(value.levels) <= set(self.levels):
-                raise BatchingError("a value that differs between samples is written into an array that does not")
+                raise BatchingError(f"what differs between samples {SHARED}")
             value = spread(value, self.levels, max(self.data[place].ndim - hidden, value.ndim))
             value = np.moveaxis(value, range(hidden), range(moved, moved + hidden)) if moved else value
         self.data[place] = value
@@ -185,7 +186,10 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     __float__ = __int__ = __index__ = tolist = item
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise BatchingError("a tensor inside vmap has no plain NumPy array; use operations on tensors")
+        raise BatchingError(
+            "what differs between samples has no plain NumPy array, and is not written into a tensor that all share; "
+            "use operations on tensors, and make what is written to with zeros_like() or new_zeros() of a sample's own"
+        )
 
     def _alike(self, inputs: Sequence[Any]) -> list[Any] | None:
         """The data of inputs that are all like this one, or numbers, which is the plain case; else None."""
@@ -226,7 +230,7 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
             result = ufunc(*arrays, **options)
             return tuple(Batched(y, levels) for y in result) if ufunc.nout > 1 else Batched(result, levels)
         if any(not isinstance(y, Batched) or y.levels != levels for y in out):
-            raise BatchingError("what differs between samples is written into an array that does not")
+            raise BatchingError(f"what differs between samples {SHARED}")
         ufunc(*arrays[: len(inputs)], out=tuple(arrays[len(inputs) :]), **options)
         return out if len(out) > 1 else out[0]
 
@@ -295,7 +299,7 @@ def rows(x: Batched, parts: Sequence[Any], value: Any) -> tuple[np.ndarray, np.n
     if x.ndim != 1 or len(parts) != 1 or parts[0].dtype.kind not in "iu" or not x.data.flags.c_contiguous:
         raise BatchingError("an index that differs between samples, into more than one axis")
     if not set(levels_of([*parts, value])) <= set(x.levels):
-        raise BatchingError("what differs between samples is written into an array that does not")
+        raise BatchingError(f"what differs between samples {SHARED}")
     ndim = max(parts[0].ndim, np.ndim(value))
     starts = np.arange(0, x.data.size, x.shape[0]).reshape(x.data.shape[:-1] + (1,) * ndim)
     places, values = (spread(y, x.levels, ndim) if type(y) is Batched else y for y in (parts[0], value))

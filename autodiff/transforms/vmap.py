@@ -14,12 +14,12 @@ from autodiff.graph import Leaf, Node, ancestors, tick
 from autodiff.ops.joining import cat
 from autodiff.ops.shape import broadcast
 from autodiff.tensor import Tensor, wrap
-from autodiff.transforms import each_sample, forward, numpy_functions
+from autodiff.transforms import each_sample, forward, numpy_products
 from autodiff.transforms.batching import Batched, add_level, levels_of, remove_level, spread
 from autodiff.transforms.region import Region, close
 from autodiff.transforms.trees import for_each_leaf, leaves, rebuilt
 
-assert numpy_functions, each_sample  # imported for what they make of Batched
+assert numpy_products, each_sample  # imported for what they make of Batched
 
 
 class Entered(Leaf):
@@ -187,7 +187,7 @@ def vmap(
     tree like the arguments (tuples, lists, dicts) that may end early. `out_dims` says the same of the results.
     Arguments by keyword are shared by all samples. `randomness` is "error", "different" for each sample, or
     "same". Of `chunk_size` samples at a time, if given. An op that cannot take all samples at once runs once a sample,
-    with a warning. ValueError for arguments that do not fit; a number or bool of a tensor inside is a TypeError.
+    with a warning. ValueError for arguments that do not fit; RuntimeError for a number or bool of a tensor inside.
 
     >>> import autodiff as ad
     >>> ad.vmap(ad.dot)(ad.ones(2, 3), ad.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))

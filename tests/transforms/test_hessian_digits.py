@@ -14,7 +14,7 @@ from autodiff.tensor import Tensor
 DIGITS, INPUTS, HIDDEN, OUTPUTS, SAMPLES = 30, 6, 10, 3, 4
 # 6 · 10 + 10 weights and biases, then 10 · 3 without a bias.
 PARAMETERS = INPUTS * HIDDEN + HIDDEN + HIDDEN * OUTPUTS
-# Roundings of float64 beside the largest entry: 2.8 are found, and with PyTorch 3.3; sums of other order need a few more.
+# Roundings of float64 beside the largest entry: 2.8 are found (PyTorch: 3.3), and another order of sums may add some.
 ALLOWED = 8 * 2.0**-53
 
 

@@ -134,8 +134,8 @@ def test_random_draws() -> None:
         (lambda x: ad.vmap(ad.sin, randomness="some")(x), RuntimeError, "'error', 'different' or 'same'"),
         (lambda x: ad.vmap(ad.sin, chunk_size=0)(x), ValueError, "chunk_size of at least 1"),
         (lambda x: ad.vmap(lambda x: x @ ad.ones(3))(x), RuntimeError, "matmul: .*the inner lengths differ"),
-        (lambda x: ad.vmap(lambda x: x if x.sum() > 0 else -x)(x), TypeError, "ad.where"),
-        (lambda x: ad.vmap(lambda x: x * x[0].item())(x), TypeError, "item"),
+        (lambda x: ad.vmap(lambda x: x if x.sum() > 0 else -x)(x), RuntimeError, "ad.where"),
+        (lambda x: ad.vmap(lambda x: x * x[0].item())(x), RuntimeError, "item"),
     ],
 )
 def test_errors(call: Callable[[Tensor], Any], error: type[Exception], message: str) -> None:
@@ -183,15 +183,32 @@ def test_no_grad_inside_and_around() -> None:
 
 def test_in_place_inside() -> None:
     def function(x: Tensor) -> Tensor:
-        y = x.clone()
+        y = x.clone().copy_(x * 2)
         y += 1
         y[0] = x[1] * 10
         return y.mul_(2)
 
     x = randn(3, 2)
     same(ad.vmap(function)(x), ad.stack([function(row) for row in x]))
-    with pytest.raises(TypeError, match="vmap"):
+    with pytest.raises(RuntimeError, match=r"vmap: .*new_zeros"):
         ad.vmap(lambda x: ad.zeros(2, dtype=ad.float64).add_(x))(x)
+    with pytest.raises(RuntimeError, match=r"vmap: .*new_zeros"):
+        ad.vmap(lambda x: ad.zeros(2, dtype=ad.float64).copy_(x))(x)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [ad.zeros_like, ad.ones_like, ad.empty_like, lambda x: ad.full_like(x, 2), lambda x: x.new_zeros(2),
+     lambda x: x.new_ones(2), lambda x: x.new_full((2,), 3), lambda x: x.new_empty(2)],
+)  # fmt: skip
+def test_what_a_sample_makes_like_its_own_it_may_write_to(make: Callable[[Tensor], Tensor]) -> None:
+    def function(x: Tensor) -> Tensor:
+        y = make(x)
+        y[0], y[1] = x[1], x.sum()
+        return y
+
+    x = randn(3, 2)
+    same(ad.vmap(function)(x), ad.stack([x[:, 1], x.sum(1)], 1))
 
 
 def test_warns_once_for_an_op_that_runs_in_a_loop() -> None:
