@@ -46,7 +46,8 @@ def _without_blas(a: Array, b: Array) -> Any:
         raise OpError(NUMBERS)
     if a.dtype == np.float16:
         return multiply(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
-    if a.size and b.size and a.dtype.kind in "iu" and a.ndim:
+    plain = type(a) is np.ndarray and type(b) is np.ndarray
+    if plain and a.size and b.size and a.dtype.kind in "iu" and a.ndim:
         largest = a.shape[-1] * _magnitude(a) * _magnitude(b)
         if largest < 2**53:
             # Through int64, in which smaller integers wrap around as they should.

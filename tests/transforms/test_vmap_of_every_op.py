@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import autodiff as ad
+import nn.functional
 import nn.testing
-from autodiff.op import OPS
+from autodiff.op import OPS, Op
 from autodiff.tensor import Tensor, wrap
 from autodiff.testing.cases import EXPRESSIONS, case, has_cases
 from autodiff.testing.drawing import Case
@@ -184,3 +185,74 @@ def test_what_depends_on_the_values_of_each_sample_is_refused(call: str) -> None
     x = wrap(np.array([[0.1, 0.9, 0.2], [0.7, 0.8, 0.7]]))
     with pytest.raises((TypeError, AttributeError, RuntimeError), match="vmap"):
         ad.vmap(lambda x: eval(call, {"ad": ad, "x": x}))(x)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float32"])
+def test_other_dtypes(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values, where a loop gives any."""
+    in_a_loop = looped(monkeypatch)
+
+    @settings(max_examples=5, phases=[Phase.generate])
+    @given(st.data(), st.integers(0, 2**32 - 1))
+    def run(data: st.DataObject, seed: int) -> None:
+        for name in DRAWN:
+            check_dtype(OPS[name], case(data.draw, OPS[name]), dtype, seed)
+
+    run()
+    assert in_a_loop <= IN_A_LOOP
+
+
+def check_dtype(op: Op, drawn: Case, dtype: str, seed: int) -> None:
+    inputs, axes = samples(drawn, np.random.default_rng(seed))
+    for x in inputs:
+        if x is not None and x.dtype.kind == "f":
+            # Negative numbers wrap around in uint8; what lies beyond a dtype is any number of it.
+            with np.errstate(all="ignore"):
+                x.array = x.array.astype(dtype)
+
+    def function(*xs: Any) -> Tensor:
+        return op.record(*xs, **drawn.params)
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            each = [function(*one(inputs, axes, i)) for i in range(SAMPLES)]
+        except Exception:
+            # Not every op takes every dtype.
+            return
+        if all(axis is None for axis in axes):
+            return
+        found = ad.vmap(function, in_dims=tuple(axes))(*inputs)
+    assert found.dtype == each[0].dtype
+    # Roundings of a few operations in another order; float16 has 11 bits, float32 24.
+    tolerance = {"float16": 5e-3, "float32": 1e-4}.get(dtype, 0.0)
+    expected = np.stack([y.array for y in each])
+    np.testing.assert_allclose(found.array, expected, rtol=tolerance, atol=tolerance, err_msg=op.name)
+
+
+LARGE = (
+    "x.relu()", "x.sigmoid()", "x.sum(0)", "x.mean((0, 1))", "x.prod(1)", "x.var(0)", "x.softmax(1)", "x.logsumexp(1)",
+    "x.log_softmax(0)", "x.cumsum(1)", "x.cumprod(1)", "x.logcumsumexp(0)", "x.sort(1).values", "x.max(1).values",
+    "x.cummax(0).values", "x.tril()", "x.clamp(0.2, 0.8)", "ad.where(x > 0.5, x, 0.0)", "x.masked_fill(x > 0.5, 0.0)",
+    "x @ x.t()", "x.t().reshape(-1)", "x.roll(7, 1)", "x.repeat(2, 1)", "x[:, i]", "x.index_select(0, i)",
+    "x.gather(1, k)", "x.scatter_add(1, k, x)", "x.index_add(0, i, x[:4])", "x.median(1).values", "x.unfold(0, 3, 2)",
+    "x.t().clone()", "x.diff(dim=1)", "x.cov()", "F.cross_entropy(x, k[:, 0])", "x.erfinv()", "x.nansum(0)",
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_loops")
+@pytest.mark.parametrize("call", LARGE)
+def test_the_ways_of_large_arrays(call: str) -> None:
+    """Kernels go other ways from some thousand elements on, and look at how memory is laid out."""
+    rng = np.random.default_rng(0)
+    x, k = wrap(rng.uniform(0.1, 0.9, (SAMPLES, 70, 90))), wrap(rng.integers(0, 70, (70, 90)))
+    turned = wrap(np.ascontiguousarray(x.array.transpose(1, 2, 0)).transpose(2, 0, 1))
+
+    def function(x: Tensor) -> Tensor:
+        result: Tensor = eval(call, {"ad": ad, "F": nn.functional, "x": x, "k": k, "i": ad.tensor([5, 0, 57, 5])})
+        return result
+
+    for inputs in (x, turned):
+        y = same_as_a_loop(function, [inputs], [0])
+        u = wrap(rng.uniform(-1, 1, y.shape))
+        same_as_a_loop(lambda x, u: ad.func.vjp(function, x)[1](u)[0], [inputs, u], [0, 0])
