@@ -197,6 +197,9 @@ def recovered(
     op: Op, function: Callable[..., Any], error: Exception, arrays: Sequence[Any], params: dict[str, Any]
 ) -> Any:
     """What an array inside vmap makes of a kernel or rule that cannot take it; else `error` again."""
+    if isinstance(error, OpError):
+        # Inputs that are wrong for any kind of array.
+        raise error
     indices = params.get("index")
     for x in (*arrays, *params.values(), *(indices if isinstance(indices, tuple) else ())):
         if hasattr(x, "each_sample"):

@@ -134,6 +134,8 @@ def test_random_draws() -> None:
         (lambda x: ad.vmap(ad.sin, randomness="some")(x), RuntimeError, "'error', 'different' or 'same'"),
         (lambda x: ad.vmap(ad.sin, chunk_size=0)(x), ValueError, "chunk_size of at least 1"),
         (lambda x: ad.vmap(lambda x: x @ ad.ones(3))(x), RuntimeError, "matmul: .*the inner lengths differ"),
+        (lambda x: ad.vmap(lambda x: ad.linalg.vecdot(x, x.double()))(x), RuntimeError, "one floating-point dtype"),
+        (lambda x: ad.vmap(lambda x: ad.matmul(x, ad.ones(2, dtype=ad.float64)))(x), RuntimeError, "the same dtype"),
         (lambda x: ad.vmap(lambda x: x if x.sum() > 0 else -x)(x), RuntimeError, "ad.where"),
         (lambda x: ad.vmap(lambda x: x * x[0].item())(x), RuntimeError, "item"),
     ],
