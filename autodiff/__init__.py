@@ -253,16 +253,28 @@ from autodiff.tensor import Tensor
 from autodiff.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from autodiff import autograd, func
     from autodiff.inspect.draw import draw
     from autodiff.serialization import load, save
+    from autodiff.transforms.checkpoint import checkpoint, checkpoint_sequential
+    from autodiff.transforms.vmap import vmap
 
 methods.install()
 for _namespace in (globals(), vars(linalg), vars(special)):
     out.accept(_namespace)
 del out
 __version__ = "0.1.0"
-# What needs more than NumPy is imported when it is first used, to start quickly.
-_ELSEWHERE = {"draw": "autodiff.inspect", "load": "autodiff.serialization", "save": "autodiff.serialization"}
+# What needs more than NumPy, or more than the engine, is imported when it is first used, to start quickly.
+_ELSEWHERE = {
+    "autograd": "autodiff",
+    "checkpoint": "autodiff.transforms.checkpoint",
+    "checkpoint_sequential": "autodiff.transforms.checkpoint",
+    "draw": "autodiff.inspect",
+    "func": "autodiff",
+    "load": "autodiff.serialization",
+    "save": "autodiff.serialization",
+    "vmap": "autodiff.transforms.vmap",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -270,7 +282,9 @@ def __getattr__(name: str) -> object:
         raise no_attribute("module 'autodiff'", name)
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_ELSEWHERE[name]), name)
+    home = _ELSEWHERE[name]
+    whole = home == "autodiff"
+    value = globals()[name] = import_module(f"autodiff.{name}") if whole else getattr(import_module(home), name)
     return value
 
 
@@ -344,6 +358,8 @@ __all__ = [
     "cdist",
     "ceil",
     "chain_matmul",
+    "checkpoint",
+    "checkpoint_sequential",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
@@ -421,6 +437,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "ge",
     "ger",
@@ -643,6 +660,7 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

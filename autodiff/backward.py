@@ -16,7 +16,7 @@ import numpy as np
 
 from autodiff import grad_mode, writes
 from autodiff.graph import FREED, Leaf, Node, ancestors
-from autodiff.op import VARIADIC
+from autodiff.op import VARIADIC, Op, Rule, recovered
 from autodiff.ops.conversion import cast, clone, row_major
 from autodiff.ops.joining import stack
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
@@ -30,15 +30,16 @@ _accumulating = RLock()
 
 
 def backpropagate(
-    roots: Sequence[Node], seeds: Sequence[Any], targets: set[Node] | None, keep: bool, recorded: bool
+    roots: Sequence[Node], seeds: Sequence[Any], targets: set[Node] | None, keep: bool, recorded: bool, since: int = 0
 ) -> dict[Node, Any]:
     """The gradients of sum(seed * root) with respect to `targets`, or to every leaf if that is None.
 
-    They are arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released
-    as soon as it was used. This one loop is long because it is the engine's hot path: taken apart into functions, a
-    chain of small ops takes some 5 % more time.
+    Gradients flow through nodes from `since` on only: what a target from before depends on does not count. They are
+    arrays, or Tensors with a graph of their own if `recorded`. Unless `keep`, what a node saved is released as soon as
+    it was used. This one loop is long because it is the engine's hot path: taken apart into functions, a chain of small
+    ops takes some 5 % more time.
     """
-    inner = None if targets is None else _above(targets, roots)
+    inner = None if targets is None else _above(targets, roots, since)
     wanted = None if targets is None or inner is None else inner | targets
     plain = wanted is None and not recorded
     arrived: dict[Node, Any] = {}
@@ -134,7 +135,7 @@ def backpropagate(
                 s1 = node.s1
                 if p1 is not None and op.rule1 is not None:
                     g1 = op.rule1(g, y, s0, s1)
-                    if p1 in owned and g1.shape == p1.shape and g1.dtype is p1.dtype:
+                    if p1 in owned and type(g1) is _ndarray and g1.shape == p1.shape and g1.dtype is p1.dtype:
                         total = arrived[p1]
                         add(total, g1, total)
                     else:
@@ -196,17 +197,19 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
     elif recorded:
         y = wrap(y, node)
     parents, saved = node.parents(), node.operands()
-    rules = op.array_rules
+    # The fast forms are for plain arrays; the rules themselves run on those inside vmap too.
+    fast = op.array_rules is op.rules or not any(hasattr(a, "each_sample") for a in (g, y, *saved))
+    rules = op.array_rules if fast else op.rules
     if recorded:
         saved = tuple(_as_saved(s, p) for s, p in zip(saved, parents, strict=True))
         rules = op.rules
-    elif op.memo:
+    elif op.memo and fast:
         saved = (*saved, node.s1)
     try:
         if op.joint is None:
             for parent, rule in zip(parents, rules, strict=True):
                 if parent is not None and rule is not None and (wanted is None or parent in wanted):
-                    deliver(parent, rule(g, y, *saved, **params))
+                    deliver(parent, _applied(op, rule, (g, y, *saved), params))
             return
         needs = [parent is not None and (wanted is None or parent in wanted) for parent in parents]
         inputs = (saved,) if op.arity == VARIADIC else saved
@@ -224,6 +227,13 @@ def hooked(node: Node, g: Any, recorded: bool) -> Any:
     """`g` after the hooks of a tensor with `node`."""
     hooks = node.hooks if isinstance(node, Leaf) else node.op.hooks
     return g if hooks is None else hooks.run(g, recorded)
+
+
+def _applied(op: Op, rule: Rule, arguments: Sequence[Any], params: dict[str, Any]) -> Any:
+    try:
+        return rule(*arguments, **params)
+    except Exception as error:
+        return recovered(op, rule, error, arguments, params)
 
 
 def _rule_failed(node: Node, error: Exception) -> RuntimeError:
@@ -254,12 +264,12 @@ def conform(g: Any, target: Node) -> Any:
     return g if g.dtype is target.dtype else cast.rule(g, dtype=target.dtype)
 
 
-def _above(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
+def _above(targets: set[Node], roots: Iterable[Node], since: int) -> set[Node]:
     """The nodes between `roots` and `targets`: those with a target among their ancestors."""
     if not targets:
         return set()
     inner: set[Node] = set()
-    for node in ancestors(roots, since=min(node.time for node in targets)):
+    for node in ancestors(roots, since=max(since, min(node.time for node in targets))):
         if any(parent in targets or parent in inner for parent in node.parents()):
             inner.add(node)
     return inner
@@ -377,7 +387,7 @@ def _found(outputs: Sequence[Tensor], gradients: Sequence[Any], nodes: list[Node
         g = arrived.get(node)
         if g is not None and isinstance(node, Leaf):
             g = hooked(node, g, record)
-        found.append(g if g is None or isinstance(g, Tensor) else wrap(np.array(g)))
+        found.append(wrap(np.array(g)) if isinstance(g, _ndarray | np.generic) else g)
     return found
 
 

@@ -178,6 +178,13 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     return finish(out, requires_grad, device)
 
 
+def _for_each(input: Tensor, made: Tensor) -> Tensor:
+    """`made`, inside vmap one for each sample of `input`, which may write into its own."""
+    if not isinstance(input.array, np.ndarray):
+        made.array = np.zeros_like(input.array, shape=made.shape, dtype=made.dtype) + made.array
+    return made
+
+
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros in the shape and dtype of `input`, their axes in the same order in memory."""
     return finish(np.zeros_like(input.array, dtype_of(dtype or input.dtype)), requires_grad, device)
@@ -232,7 +239,7 @@ def new_full(
     tensor([7., 7.])
     """
     dtype = input.dtype if dtype is None else dtype
-    return full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _for_each(input, full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad))
 
 
 def new_zeros(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
@@ -242,7 +249,7 @@ def new_zeros(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None,
     >>> ad.tensor([1]).new_zeros(2)
     tensor([0, 0])
     """
-    return zeros(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+    return _for_each(input, zeros(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options))
 
 
 def new_ones(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
@@ -252,9 +259,9 @@ def new_ones(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, 
     >>> ad.tensor([1]).new_ones(2)
     tensor([1, 1])
     """
-    return ones(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+    return _for_each(input, ones(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options))
 
 
 def new_empty(input: Tensor, *lengths: Any, size: Any = None, dtype: Any = None, **options: Any) -> Tensor:
     """`empty` in the dtype of `input`; options as there."""
-    return empty(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options)
+    return _for_each(input, empty(*lengths, size=size, dtype=input.dtype if dtype is None else dtype, **options))

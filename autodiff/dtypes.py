@@ -104,7 +104,7 @@ def result_dtype(*operands: Any) -> DType:
     """The dtype in which arrays and Python numbers are combined."""
     ranks: list[DType | None] = [None, None, None]
     for x in operands:
-        if isinstance(x, np.ndarray | np.generic):
+        if hasattr(x, "dtype"):
             rank, dtype = (0 if x.ndim else 1), x.dtype
         else:
             rank, dtype = 2, _dtype_of_number(x)

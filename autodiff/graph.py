@@ -93,7 +93,7 @@ class Node:
 
     def saved(self) -> tuple[Any, ...]:
         """The arrays that this node keeps alive for its rules: those of its inputs, then its output."""
-        return tuple(a for a in (*self.operands(), self.y) if hasattr(a, "__array_interface__"))
+        return tuple(a for a in (*self.operands(), self.y) if hasattr(a, "itemsize"))
 
     def __repr__(self) -> str:
         return f"<{backward_name(self.name)}>"

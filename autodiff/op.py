@@ -141,8 +141,11 @@ def declare(
     def rule(*inputs: Any, **params: Any) -> Any:
         if any(isinstance(x, Tensor) for x in inputs):
             return record(*inputs, **params)
-        y = kernel(*inputs, **params)
-        return y[0] if memo else y
+        try:
+            y = kernel(*inputs, **params)
+        except Exception as error:
+            y = recovered(op, kernel, error, inputs, params)
+        return y[0] if memo and isinstance(y, tuple) else y
 
     record.op, record.rule, record.__name__, record.__qualname__ = op, rule, name, name
     # The file that declares the op, so that doctests and `help` find it there: past declare and the constructor.
@@ -196,6 +199,20 @@ def explain(op: Op, error: Exception, inputs: Sequence[Any], params: dict[str, A
         # A kernel's own error keeps its class, such as LinAlgError.
         return type(error)(message)
     return TypeError(message) if isinstance(error, TypeError) else OpError(message)
+
+
+def recovered(
+    op: Op, function: Callable[..., Any], error: Exception, arrays: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """What an array inside vmap makes of a kernel or rule that cannot take it; else `error` again."""
+    if isinstance(error, OpError):
+        # Inputs that are wrong for any kind of array.
+        raise error
+    indices = params.get("index")
+    for x in (*arrays, *params.values(), *(indices if isinstance(indices, tuple) else ())):
+        if hasattr(x, "each_sample"):
+            return x.each_sample(op.name, op.kind == "elementwise", function, arrays, params)
+    raise error
 
 
 def not_a_tensor(op: Op, value: Any) -> TypeError:

@@ -12,6 +12,7 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,25 @@ _STATE = np.dtype(
         "itemsize": 5056,
     }
 )
+
+
+class _Thread(threading.local):
+    """What draws in this thread go through inside vmap: a function of the method, the generator and its arguments."""
+
+    around: Callable[..., Any] | None = None
+
+
+thread = _Thread()
+
+
+def _drawing(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def draw(self: Generator, *args: Any, **options: Any) -> Any:
+        if thread.around is None:
+            return method(self, *args, **options)
+        return thread.around(method, self, *args, **options)
+
+    return draw
 
 
 class Generator:
@@ -133,6 +153,7 @@ class Generator:
     def __reduce__(self) -> tuple[type[Generator], tuple[()], NDArray[np.uint8]]:
         return Generator, (), self.get_state()
 
+    @_drawing
     def uniform(self, shape: Sequence[int], dtype: DTypeLike, low: float = 0.0, high: float = 1.0) -> NDArray[Any]:
         """Draw reals evenly from [low, high): `rand` and `uniform_`.
 
@@ -151,6 +172,7 @@ class Generator:
         values[values == dtype.type(high)] = low
         return values.reshape(shape)
 
+    @_drawing
     def normal(self, shape: Sequence[int], dtype: DTypeLike, mean: float = 0.0, std: float = 1.0) -> NDArray[Any]:
         """Draw from the normal distribution: `randn` and `normal_`.
 
@@ -182,6 +204,7 @@ class Generator:
             deviates[-16:] = _box_muller(last)  # replaces the end of the last full block
         return _multiply_add(deviates, real(std), real(mean)).astype(dtype).reshape(shape)
 
+    @_drawing
     def bernoulli(self, shape: Sequence[int], p: float) -> NDArray[np.bool_]:
         """Draw booleans that are True with probability p: `bernoulli_(p)` and the mask of dropout.
 
@@ -194,6 +217,7 @@ class Generator:
             raise ValueError(f"bernoulli expects a probability in [0, 1], not {p}")
         return (self._unit(math.prod(shape), np.float64) < p).reshape(shape)
 
+    @_drawing
     def bernoulli_like(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
         """Draw one boolean for each of an array of floating-point probabilities: `bernoulli(tensor)`.
 
@@ -207,6 +231,7 @@ class Generator:
             raise ValueError("bernoulli expects probabilities in [0, 1]; apply sigmoid or softmax to scores first")
         return np.asarray(self._unit(probabilities.size, real).reshape(probabilities.shape) < probabilities)
 
+    @_drawing
     def integers(self, low: int, high: int, shape: Sequence[int], dtype: DTypeLike = np.int64) -> NDArray[Any]:
         """Draw integers evenly from low, ..., high - 1, in any dtype: `randint`; up to 2**63, `random_` on int64.
 
@@ -227,6 +252,7 @@ class Generator:
         offsets = raw % np.uint64(span) if span < 2**64 else raw
         return (offsets + np.uint64(low % 2**64)).view(np.int64).astype(dtype).reshape(shape)
 
+    @_drawing
     def all_integers(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
         """Draw evenly from the integers from 0 on that the dtype represents without gaps: `random_` without bounds.
 
@@ -238,6 +264,7 @@ class Generator:
         raw = (self._raw64 if dtype.itemsize == 8 else self._raw32)(math.prod(shape))
         return (raw % np.uint64(largest + 1)).astype(dtype).reshape(shape)
 
+    @_drawing
     def permutation(self, n: int) -> NDArray[np.int64]:
         """Draw an order of 0, ..., n - 1, all orders being equally likely: `randperm`. Raises ValueError for n < 0.
 
@@ -256,6 +283,7 @@ class Generator:
             order[step], order[other] = order[other], order[step]
         return np.array(order, np.int64)
 
+    @_drawing
     def exponential(self, shape: Sequence[int], dtype: DTypeLike, rate: float = 1.0) -> NDArray[Any]:
         """Draw from the exponential distribution of the given rate, whose mean is 1 / rate: `exponential_`.
 

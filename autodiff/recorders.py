@@ -15,9 +15,9 @@ import numpy as np
 from autodiff import dtypes, grad_mode, views
 from autodiff.grad_mode import INFERENCE
 from autodiff.graph import Node, tick
-from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, describe, explain, not_a_tensor
+from autodiff.op import VARIADIC, Op, OpError, Recorder, Rule, declare, describe, explain, not_a_tensor, recovered
 from autodiff.out import put
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, as_array, wrap
 
 Kernel: TypeAlias = Callable[..., Any]
 Vjp: TypeAlias = Rule | Sequence[Rule | None] | None
@@ -45,12 +45,12 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         try:
             y = kernel(array, **params)
         except Exception as error:
-            raise explain(op, error, [input], params) from error
+            y = _recovered(op, error, (array,), params, [input])
         memo = None
         if has_memo:
             y, memo = y
         if type(y) is not _ndarray:
-            y = np.asarray(y)
+            y = as_array(y)
         parent = input.node
         if parent is None or not differentiable or (grad_mode.disabled and not _recording((input,), (keep_x,))):
             return wrap(y)
@@ -109,7 +109,7 @@ def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
         return list(inputs)
     values = [_value(x) for x in inputs]
     common = dtypes.result_dtype(*values)
-    complex_step = any(isinstance(x, _ndarray) and x.dtype.kind == "c" for x in values)
+    complex_step = any(hasattr(x, "dtype") and x.dtype.kind == "c" for x in values)
     if op.result == "strict" and not complex_step and any(getattr(x, "dtype", None) != common for x in values):
         raise OpError("expected tensors of the same dtype; convert one of them with x.to(dtype)")
     if op.result == "float" and common.kind in "iub":
@@ -120,7 +120,7 @@ def _operands(op: Op, inputs: Sequence[Any]) -> list[Any]:
 
 
 def _converted(x: Any, dtype: dtypes.DType) -> Any:
-    if isinstance(x, _ndarray):
+    if hasattr(x, "dtype"):
         return x.astype(dtype, copy=False)
     # A Python number stays one, NumPy giving it the dtype of the array beside it, but integers wrap as in PyTorch.
     return np.asarray(x).astype(dtype) if dtype.kind in "iu" else x
@@ -131,7 +131,7 @@ def _value(x: Any) -> Any:
         return x.array
     if isinstance(x, np.generic):
         return np.asarray(x)
-    if isinstance(x, _ndarray | int | float | complex):
+    if isinstance(x, _ndarray | int | float | complex) or hasattr(x, "each_sample"):
         return x
     raise TypeError(f"expected a Tensor, an array or a number, got {describe(x)}; make one with ad.tensor(...)")
 
@@ -161,9 +161,9 @@ def _binary(op: Op) -> Callable[..., Tensor]:
                 xa, xb, na, nb = _mixed(op, input, other)
             y = kernel(xa, xb)
         except Exception as error:
-            raise explain(op, error, [input, other]) from error
+            y = _recovered(op, error, _pair(op, error, input, other), {}, [input, other])
         if type(y) is not _ndarray:
-            y = np.asarray(y)
+            y = as_array(y)
         need = (na is not None) + 2 * (nb is not None)
         if not need or not differentiable or (grad_mode.disabled and not _recording((input, other), keeps[need])):
             return wrap(y)
@@ -186,6 +186,14 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         return result
 
     return record
+
+
+def _pair(op: Op, error: Exception, a: Any, b: Any) -> tuple[Any, Any]:
+    """The operands on which the kernel failed; the error, explained, if they were not to be had."""
+    try:
+        return _mixed(op, a, b)[:2]
+    except Exception:
+        raise explain(op, error, [a, b]) from error
 
 
 def _mixed(op: Op, a: Any, b: Any) -> tuple[Any, Any, Node | None, Node | None]:
@@ -231,9 +239,9 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
                 xa, xb, xc = _operands(op, (xa, xb, xc))
             y = kernel(xa, xb, xc, **params)
         except Exception as error:
-            raise explain(op, error, [a, b, c], params) from error
+            y = _recovered(op, error, (xa, xb, xc), params, [a, b, c])
         if type(y) is not _ndarray:
-            y = np.asarray(y)
+            y = as_array(y)
         need = (na is not None) + 2 * (nb is not None) + 4 * (nc is not None)
         if not need or not differentiable or (grad_mode.disabled and not _recording((a, b, c), keeps[need])):
             return wrap(y)
@@ -291,9 +299,9 @@ def _nary(op: Op) -> Callable[..., Tensor]:
                 arrays = _operands(op, arrays)
             y = kernel(*arrays, **params)
         except Exception as error:
-            raise explain(op, error, inputs, params) from error
+            y = _recovered(op, error, arrays, params, inputs)
         if type(y) is not _ndarray:
-            y = np.asarray(y)
+            y = as_array(y)
         if not need or not differentiable:
             return wrap(y)
         # A leading bit tells calls with different numbers of inputs apart.
@@ -320,6 +328,18 @@ def _nary(op: Op) -> Callable[..., Tensor]:
         return wrap(y, node)
 
     return record
+
+
+def _recovered(op: Op, error: Exception, arrays: Sequence[Any], params: dict[str, Any], inputs: Sequence[Any]) -> Any:
+    """What the kernel gives for arrays inside vmap that it cannot take as they are; else the error, explained.
+
+    A kernel with a memo gives none then: the backward pass inside vmap uses the rules that do without.
+    """
+    try:
+        y = recovered(op, op.kernel, error, arrays, params)
+    except Exception as again:
+        raise explain(op, again, inputs, params) from error
+    return (y, None) if op.memo and not isinstance(y, tuple) else y
 
 
 def _rules(vjp: Vjp) -> tuple[Rule | None, ...]:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from autodiff import dtypes, random
 from autodiff.creation import finish, shape_of
 from autodiff.random import Generator
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, as_array, wrap
 
 
 def _floating(dtype: Any) -> dtypes.DType:
@@ -81,7 +79,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, d
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Ones with the probabilities `input`, else zeros, in its dtype."""
-    return wrap(np.asarray((generator or random.default_generator).bernoulli_like(input.array)).astype(input.dtype))
+    return wrap(as_array((generator or random.default_generator).bernoulli_like(input.array)).astype(input.dtype))
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -200,7 +200,7 @@ class Tensor(TensorMethods):
                 "or NumPy's functions on the tensor itself, which are recorded; a Function whose backward needs the "
                 "array marks that with @once_differentiable"
             )
-        return self.array
+        return self.array if isinstance(self.array, np.ndarray) else np.array(self.array)
 
     def item(self) -> Any:
         """The only element as a Python number; RuntimeError if there is not exactly one."""
@@ -240,7 +240,7 @@ class Tensor(TensorMethods):
             raise RuntimeError(
                 f"the truth value of a tensor with {self.array.size} elements is ambiguous; use x.any() or x.all()"
             )
-        return bool(self.array)
+        return bool(self.array.item())
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -261,6 +261,8 @@ class Tensor(TensorMethods):
     def __repr__(self) -> str:
         from autodiff.formatting import format_tensor
 
+        if not isinstance(self.array, np.ndarray):
+            return f"tensor({self.array!r})"
         leaf = self.is_leaf
         return format_tensor(
             self.array,
@@ -360,6 +362,26 @@ def _restore(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     if requires_grad:
         tensor.node = Leaf(tensor)
     return tensor
+
+
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """A NumPy scalar or a number as a 0-d array; an array of any type as it is, or in `dtype`."""
+    if hasattr(value, "__array_ufunc__"):
+        array: Array = value if dtype is None else value.astype(dtype, copy=False)
+        return array
+    return np.asarray(value, dtype)
+
+
+def row_major(x: Array) -> Array:
+    """`x` in row-major order, itself if it is."""
+    return np.ascontiguousarray(x) if type(x) is np.ndarray else x.copy()
+
+
+def zeros_beside(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
+    """Zeros of the array type of `x`, in its dtype or another."""
+    if type(x) is np.ndarray:
+        return np.zeros(shape, x.dtype if dtype is None else dtype)
+    return np.zeros_like(x, shape=shape, dtype=dtype)
 
 
 def own_dtype(array: Array) -> Array:

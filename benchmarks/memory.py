@@ -3,8 +3,8 @@
 Fifty times Linear(256, 256) and ReLU on a batch of 1024: one backward pass, plain and with the layers checkpointed in
 seven parts. Every measurement is a process of its own and the libraries take turns. Counted is what a step adds to
 the memory that the process held before it, in MB: once by the system's own record of the peak, `ru_maxrss`, once by
-reading the resident memory every half millisecond meanwhile. A step on a small batch goes before, so that what a library
-sets up once does not count.
+reading the resident memory every half millisecond meanwhile. A step on a small batch goes before, so that what is
+set up once does not count.
 """
 
 import argparse

@@ -32,6 +32,27 @@ def test_every_row_has_a_test() -> None:
     assert sorted(rows_of_tests(Path(__file__).parent)) == sorted(rows())
 
 
+# Transforms.
+
+
+def test_draws_in_jacfwd() -> None:
+    x = ad.ones(3)
+    jacobian = ad.func.jacfwd(lambda x: x * ad.rand(3))(x)
+    assert ((jacobian != 0) == ad.eye(3).bool()).all()
+
+
+def test_as_strided_inside_vmap() -> None:
+    with pytest.raises(AttributeError, match="inside vmap"):
+        ad.vmap(lambda x: x.as_strided((2,), (1,)))(ad.ones(2, 3))
+
+
+def test_reentrant_checkpoint() -> None:
+    x = ad.ones(3, requires_grad=True)
+    ad.checkpoint(ad.exp, x).sum().backward()
+    with pytest.raises(ValueError, match="use_reentrant=False"):
+        ad.checkpoint(ad.exp, x, use_reentrant=True)
+
+
 # Tensors.
 
 

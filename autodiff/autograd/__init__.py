@@ -1,6 +1,6 @@
 """`ad.autograd`: differentiation under the names of `torch.autograd`."""
 
-from autodiff.autograd import function
+from autodiff.autograd import function, functional
 from autodiff.backward import backward, grad
 from autodiff.function import Function
 from autodiff.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
@@ -11,6 +11,7 @@ __all__ = [
     "backward",
     "enable_grad",
     "function",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -114,7 +114,7 @@ def _vander_rule(g: Any, y: Any, x: Any, n: int) -> Any:
 
 def _vander_kernel(x: Any, n: int) -> Any:
     # The powers along the first axis in memory: 1,000,000 numbers in a quarter of the time.
-    powers = np.empty((n, *x.shape), x.dtype)
+    powers = np.empty_like(x, shape=(n, *x.shape), order="C")
     powers[0] = 1
     for i in range(1, n):
         np.multiply(powers[i - 1], x, out=powers[i])

@@ -11,7 +11,7 @@ from autodiff.dtypes import float64, result_dtype
 from autodiff.op import OpError, Recorder, describe, implements
 from autodiff.ops.masking import LARGE
 from autodiff.recorders import elementwise
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, as_array, wrap
 
 
 def _pair(name: str, kernel: Any, doc: str, example: str, **declaration: Any) -> Recorder:
@@ -151,7 +151,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     >>> ad.isclose(ad.tensor([1.0, 2.0]), ad.tensor([1.0 + 1e-7, 2.1]))
     tensor([ True, False])
     """
-    return wrap(np.asarray(_close("isclose", input, other, rtol, atol, equal_nan)))
+    return wrap(as_array(_close("isclose", input, other, rtol, atol, equal_nan)))
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from autodiff import dtypes
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, check_device, wrap
+from autodiff.tensor import Array, Tensor, as_array, check_device, wrap
 
 cast = multilinear(
     "to",
@@ -31,6 +31,8 @@ def row_major(x: Array) -> Array:
     different cache lines: 1024 by 1024 numbers take 0.6 ms where np.copyto, which finds all elements of a row in the
     same few lines of the cache, takes 5; 1000 by 1000 take 0.6 in place of 0.9.
     """
+    if type(x) is not np.ndarray:
+        return as_array(x).copy()
     if x.ndim != 2 or x.nbytes < _LARGE or abs(x.strides[0]) >= abs(x.strides[1]):
         return np.array(x, order="C")
     rows, columns = x.shape

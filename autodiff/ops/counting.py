@@ -10,7 +10,7 @@ import numpy as np
 from autodiff.op import OpError
 from autodiff.ops.reduction import Dim, add_reduce, axes_of, numpy_names, wide
 from autodiff.ops.shape import positive_axis
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 FEW = 4096
 
@@ -36,8 +36,8 @@ def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     # Of bools NumPy counts a million in 0.15 ms, of float32 in 0.6.
     other = x.astype(bool, copy=False)
     if dim is None:
-        return wrap(np.asarray(np.count_nonzero(other)))
-    return wrap(np.asarray(add_reduce(other, axes_of(input, dim), np.int64)))
+        return wrap(as_array(np.count_nonzero(other)))
+    return wrap(as_array(add_reduce(other, axes_of(input, dim), np.int64)))
 
 
 def unique(

@@ -12,7 +12,7 @@ from autodiff.ops.packing import outputs, pack
 from autodiff.ops.selection import where
 from autodiff.ops.solvers import invert
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, as_array
 
 
 class SignLogdet(NamedTuple):
@@ -97,7 +97,7 @@ def _slogdet_fast(g: Array, y: Any, x: Array) -> Array:
 
 _slogdet = operation(
     "slogdet",
-    by_pieces(lambda x: pack(x.shape[:-2], *map(np.asarray, np.linalg.slogdet(x))), 2),
+    by_pieces(lambda x: pack(x.shape[:-2], *map(as_array, np.linalg.slogdet(x))), 2),
     vjp=_slogdet_rule,
     fast=_slogdet_fast,
     saves="x",

@@ -11,7 +11,7 @@ from autodiff.ops.conversion import clone
 from autodiff.ops.masking import LARGE, keep
 from autodiff.ops.shape import positive_axis, reshape
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, zeros_beside
 
 Shape = tuple[int, ...]
 
@@ -25,7 +25,7 @@ def _view(x: Array, offset: int, axis1: int, axis2: int) -> Array:
 
 
 def _embed_kernel(g: Array, offset: int, axis1: int, axis2: int, shape: Shape) -> Array:
-    out = np.zeros(shape, g.dtype)
+    out = zeros_beside(g, shape)
     _view(out, offset, axis1, axis2)[...] = g
     return out
 

@@ -19,7 +19,7 @@ from autodiff.ops.diagonals import diagonal
 from autodiff.ops.products import MODERATE, NUMBERS, matmul, multiply
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 Shape = tuple[int, ...]
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -357,7 +357,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 
 def _tensors(*operands: Any) -> list[Tensor]:
-    return [x if isinstance(x, Tensor) else wrap(np.asarray(x)) for x in operands]
+    return [x if isinstance(x, Tensor) else wrap(as_array(x)) for x in operands]
 
 
 @implements(np.einsum)

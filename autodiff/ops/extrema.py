@@ -16,7 +16,7 @@ from autodiff.ops.choice import axis_with_entries, choose, no_keepdim
 from autodiff.ops.reduction import Dim, axes_of, maximum_reduce, minimum_reduce, numpy_form, numpy_names, restore
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 
 class MinMax(NamedTuple):
@@ -129,8 +129,8 @@ def _extreme(name: str, x: Tensor, dim: Any, keepdim: bool) -> Any:
     axis = axis_with_entries(name, x, dim)
     search, reduce = (x.array.argmax, maximum_reduce) if name == "max" else (x.array.argmin, minimum_reduce)
     along: Any = axis if x.ndim else None
-    index = np.asarray(search(along, keepdims=True))
-    values = None if x.node is not None else np.asarray(reduce(x.array, along, None, None, True))
+    index = as_array(search(along, keepdims=True))
+    values = None if x.node is not None else as_array(reduce(x.array, along, None, None, True))
     return choose(x, index, values, axis, keepdim)
 
 
@@ -159,10 +159,10 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 def _arg(name: str, x: Tensor, dim: int | None, keepdim: bool, search: Callable[..., Any]) -> Tensor:
     if dim is not None:
         axis = axis_with_entries(name, x, dim)
-        return wrap(np.asarray(search(axis if x.ndim else None, keepdims=keepdim)))
+        return wrap(as_array(search(axis if x.ndim else None, keepdims=keepdim)))
     if not x.array.size:
         raise IndexError(f"{name}: expected at least one element to choose from, got shape {x.shape}")
-    return wrap(np.asarray(search(None, keepdims=keepdim)))
+    return wrap(as_array(search(None, keepdims=keepdim)))
 
 
 for _theirs, _function in ((np.max, amax), (np.min, amin), (np.argmax, argmax), (np.argmin, argmin)):

@@ -11,7 +11,7 @@ from autodiff.ops import places
 from autodiff.ops.selection import masked_select
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap, zeros_beside
 
 Shape = tuple[int, ...]
 # What type(part) is of an index that NumPy takes as it is, in the sense that PyTorch gives it.
@@ -27,7 +27,7 @@ def _names_each_place_once(index: Any) -> bool:
 
 def _unget_kernel(g: Array, index: Any, shape: Shape) -> Array:
     """Zeros of `shape` into which `g` is added at `index`; places named twice receive the sum."""
-    out = np.zeros(shape, g.dtype)
+    out = zeros_beside(g, shape)
     if _names_each_place_once(index):
         out[index] = g
     else:
@@ -64,7 +64,7 @@ def _index_put_kernel(x: Array, values: Any, index: Any) -> Array:
 def _getitem_kernel(x: Array, index: Any) -> Any:
     y = x[index]
     # NumPy makes a number of a single element; with the ellipsis it stays a view.
-    return y if type(y) is np.ndarray else x[(*index, ...) if type(index) is tuple else (index, ...)]
+    return x[(*index, ...) if type(index) is tuple else (index, ...)] if isinstance(y, np.generic) else y
 
 
 get_at: Recorder = multilinear(
@@ -336,10 +336,10 @@ def argwhere(input: Tensor) -> Tensor:
 
 @implements(np.take)
 def _np_take(x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
-    at = wrap(np.asarray(indices)) if not isinstance(indices, Tensor) else indices
+    at = wrap(as_array(indices)) if not isinstance(indices, Tensor) else indices
     return take(x, at) if axis is None else getitem(x, (slice(None),) * positive_axis(axis, x.ndim) + (at,))
 
 
 @implements(np.take_along_axis)
 def _np_take_along_axis(x: Tensor, indices: Any, axis: int | None = -1) -> Tensor:
-    return take_along_dim(x, wrap(np.asarray(indices)) if not isinstance(indices, Tensor) else indices, axis)
+    return take_along_dim(x, wrap(as_array(indices)) if not isinstance(indices, Tensor) else indices, axis)

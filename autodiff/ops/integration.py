@@ -15,7 +15,7 @@ from autodiff.ops.reduction import numpy_names, sum
 from autodiff.ops.scan import cumsum
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap, zeros_beside
 
 
 def _adjacent_kernel(x: Array, axis: int, sign: int) -> Array:
@@ -26,7 +26,7 @@ def _adjacent_kernel(x: Array, axis: int, sign: int) -> Array:
 
 def _from_adjacent_kernel(x: Array, axis: int, sign: int) -> Array:
     before = (slice(None),) * axis
-    out = np.zeros((*x.shape[:axis], x.shape[axis] + 1, *x.shape[axis + 1 :]), x.dtype)
+    out = zeros_beside(x, (*x.shape[:axis], x.shape[axis] + 1, *x.shape[axis + 1 :]))
     out[(*before, slice(1, None))] = x
     out[(*before, slice(None, -1))] += x if sign > 0 else -x
     return out
@@ -138,4 +138,4 @@ def _np_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tenso
 
 
 def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else wrap(np.asarray(x))
+    return x if isinstance(x, Tensor) else wrap(as_array(x))

@@ -12,7 +12,7 @@ from autodiff.op import VARIADIC, OpError, describe, implements
 from autodiff.ops.conversion import astype
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap, zeros_beside
 
 
 def _cat_rule(g: Any, y: Any, inputs: Sequence[Any], needs: Sequence[bool], axis: int) -> list[Any]:
@@ -62,7 +62,8 @@ def _corners(shapes: Iterable[tuple[int, ...]]) -> Iterator[tuple[slice, slice]]
 
 
 def _block_diag_kernel(*inputs: Array) -> Array:
-    out = np.zeros((sum(x.shape[0] for x in inputs), sum(x.shape[1] for x in inputs)), np.result_type(*inputs))
+    shape = sum(x.shape[0] for x in inputs), sum(x.shape[1] for x in inputs)
+    out = zeros_beside(inputs[0], shape, np.result_type(*inputs))
     for x, corner in zip(inputs, _corners(x.shape for x in inputs), strict=True):
         out[corner] = x
     return out
@@ -204,7 +205,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 def _as_tensors(arrays: Sequence[Any]) -> list[Tensor]:
-    return [x if isinstance(x, Tensor) else wrap(np.asarray(x)) for x in arrays]
+    return [x if isinstance(x, Tensor) else wrap(as_array(x)) for x in arrays]
 
 
 @implements(np.concatenate)

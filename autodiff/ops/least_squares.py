@@ -16,7 +16,7 @@ from autodiff.ops.decompositions import CHECK_INPUT, FINITE, eigvalsh, svdvals
 from autodiff.ops.matrices import LinAlgError, explained, matrices, same_batch, same_dtype, square, transposed
 from autodiff.ops.shape import broadcast, unsqueeze
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 
 class LeastSquares(NamedTuple):
@@ -151,7 +151,7 @@ def matrix_rank(A: Tensor, *, atol: Any = None, rtol: Any = None, hermitian: boo
     x = (square if hermitian else matrices)("matrix_rank", A).detach()
     s = np.abs(eigvalsh(x).array) if hermitian else svdvals(x).array
     largest = s.max(axis=-1, keepdims=True, initial=0)
-    return wrap(np.asarray((s > _cutoff(largest, x.shape, _plain(atol), _plain(rtol))).sum(axis=-1)))
+    return wrap(as_array((s > _cutoff(largest, x.shape, _plain(atol), _plain(rtol))).sum(axis=-1)))
 
 
 def _together(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
@@ -192,7 +192,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     tolerance = max(m, n) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
     x = _lstsq(a, b, rcond=tolerance)
     s = np.linalg.svd(a.array, compute_uv=False)
-    rank = np.asarray((s > _cutoff(s[..., :1], a.shape, None, tolerance)).sum(axis=-1))
+    rank = as_array((s > _cutoff(s[..., :1], a.shape, None, tolerance)).sum(axis=-1))
     full = bool((rank == min(m, n)).all())
     if driver == "gels" and not full:
         raise LinAlgError(

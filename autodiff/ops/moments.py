@@ -11,13 +11,13 @@ from autodiff.op import OpError, implements
 from autodiff.ops.conversion import floating
 from autodiff.ops.reduction import Dim, axes_of, count, mean, numpy_names, restore, total, wide
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, as_array
 
 SPREAD = Interval(-3, 3)
 
 
 def _deviations(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.asarray(x - total(x, axis, True) / count(x, axis))
+    return as_array(x - total(x, axis, True) / count(x, axis))
 
 
 def _var_kernel(x: Array, axis: tuple[int, ...], keepdims: bool, correction: float) -> Any:

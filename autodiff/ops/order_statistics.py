@@ -125,7 +125,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 def _most_frequent(rows: Array) -> Array:
     ordered = np.sort(rows, -1)
     place = np.arange(rows.shape[-1])
-    begins = np.ones(rows.shape, bool)
+    begins = np.ones_like(ordered, bool)
     np.not_equal(ordered[..., 1:], ordered[..., :-1], out=begins[..., 1:])
     # How many equal entries stand before each; the first maximum ends the longest run of the smallest value.
     before = place - np.maximum.accumulate(np.where(begins, place, 0), -1)
@@ -233,6 +233,6 @@ def _at_ranks(rows: Tensor, at: Array) -> Tensor:
         index = order[at] if at.ndim == 1 else np.take_along_axis(order, at, -1)
         return gather(rows, wrap(index), axis=rows.ndim - 1)
     first = at[(0,) * (at.ndim - 1)]
-    same = at.ndim == 1 or (at == first).all()
+    same = type(at) is np.ndarray and (at.ndim == 1 or (at == first).all())
     ordered = np.partition(rows.array, first, -1) if same else np.sort(rows.array, -1)
     return wrap(np.take_along_axis(ordered, at, -1))

@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.op import Recorder
 from autodiff.recorders import operation
-from autodiff.tensor import Array
+from autodiff.tensor import Array, as_array, zeros_beside
 
 Shape = tuple[int, ...]
 
@@ -115,10 +115,13 @@ def add_slices(out: Array, index: Array, source: Array, axis: int) -> None:
 
 def writable(x: Array, source: Any) -> Array:
     """A row-major copy to write `source` into; complex where a complex step moves the source alone."""
-    return np.asarray(x).astype(np.result_type(x, source), order="C")
+    return as_array(x).astype(np.result_type(x, source), order="C")
 
 
 def _gather(x: Array, index: Array, axis: int) -> Array:
+    if type(x) is not np.ndarray or type(index) is not np.ndarray:
+        own = tuple(slice(None if d == axis else n) for d, n in enumerate(index.shape))
+        return np.take_along_axis(x[own], index, axis) if index.ndim else x.reshape(())
     if x.ndim == 1:
         return x.take(index)
     flat = x.reshape(-1)
@@ -130,14 +133,14 @@ def _gather(x: Array, index: Array, axis: int) -> Array:
 
 
 def _scatter_add(x: Array | None, index: Array, source: Array, axis: int, shape: Shape) -> Array:
-    out = np.zeros(shape, source.dtype) if x is None else writable(x, source)
+    out = zeros_beside(source, shape) if x is None else writable(x, source)
     add_at(out, index, source, axis)
     return out
 
 
 def _index_add(x: Array | None, index: Array, source: Array, axis: int, shape: Shape) -> Array:
-    out = np.zeros(shape, source.dtype) if x is None else writable(x, source)
-    if len(shape) == 1:
+    out = zeros_beside(source, shape) if x is None else writable(x, source)
+    if len(shape) == 1 and type(out) is np.ndarray:
         add_at(out, index, source, axis)
         return out
     at = index.reshape(-1)

@@ -11,7 +11,7 @@ from autodiff.domain import Interval
 from autodiff.op import OpError, Recorder, describe, implements, not_a_tensor
 from autodiff.ops.shape import broadcast_tensors, positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 MODERATE = Interval(-3, 3)
 NEXT = np.array([1, 2, 0])
@@ -45,7 +45,8 @@ def _without_blas(a: Array, b: Array) -> Any:
         raise OpError(NUMBERS)
     if a.dtype == np.float16:
         return multiply(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
-    if a.size and b.size and a.dtype.kind in "iu" and a.ndim:
+    plain = type(a) is np.ndarray and type(b) is np.ndarray
+    if plain and a.size and b.size and a.dtype.kind in "iu" and a.ndim:
         largest = a.shape[-1] * _magnitude(a) * _magnitude(b)
         if largest < 2**53:
             # Through int64, in which smaller integers wrap around as they should.
@@ -265,4 +266,4 @@ def _np_cross(a: Any, b: Any, *, axis: int = -1) -> Tensor:
 
 
 def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else wrap(np.asarray(x))
+    return x if isinstance(x, Tensor) else wrap(as_array(x))

@@ -38,7 +38,7 @@ def _roll_kernel(x: Array, shifts: Shape, axis: Shape) -> Array:
         cut = shift % x.shape[i] if x.shape[i] else 0
         if cut:
             pieces[i] = [(slice(cut, None), slice(None, -cut)), (slice(None, cut), slice(-cut, None))]
-    out = np.empty(x.shape, x.dtype)
+    out = np.empty_like(x, order="C")
     for blocks in product(*pieces):
         out[tuple(to for to, _ in blocks)] = x[tuple(source for _, source in blocks)]
     return out

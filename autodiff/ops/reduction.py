@@ -19,7 +19,7 @@ from autodiff.ops.arithmetic import div
 from autodiff.ops.conversion import astype, floating
 from autodiff.ops.shape import _ones, broadcast, positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -245,7 +245,7 @@ def _logsumexp_kernel(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     peak = maximum_reduce(x, axis, None, None, True)
     if not np.isfinite(peak.real).all():
         peak = np.where(np.isfinite(peak.real), peak, 0.0)
-    exponentials = np.asarray(x - peak)
+    exponentials = as_array(x - peak)
     np.exp(exponentials, out=exponentials)
     sums = total(exponentials, axis, True)
     out = np.log(sums) + peak
@@ -328,7 +328,7 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any
     if dtype is not None:
         input = floating("nanmean", astype(input, dtype))
     number = add_reduce(known, axes_of(input, dim), np.int64, None, keepdim)
-    return div(nansum(input, dim, keepdim), wrap(np.asarray(number, input.dtype)))
+    return div(nansum(input, dim, keepdim), wrap(as_array(number).astype(input.dtype)))
 
 
 @numpy_names
@@ -351,7 +351,7 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> ad.any(ad.tensor([False, True]))
     tensor(True)
     """
-    return wrap(np.asarray(or_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
+    return wrap(as_array(or_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
 
 
 @numpy_names
@@ -362,7 +362,7 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> ad.all(ad.tensor([False, True]))
     tensor(False)
     """
-    return wrap(np.asarray(and_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
+    return wrap(as_array(and_reduce(input.array, axes_of(input, dim), None, None, keepdim)))
 
 
 @numpy_names

@@ -33,7 +33,7 @@ def _interleaved(shape: Shape, repeats: Shape) -> Shape:
 
 def _repeat_kernel(x: Array, repeats: Shape) -> Array:
     # Written once through a broadcast; np.tile copies once an axis.
-    out = np.empty(_interleaved(x.shape, repeats), x.dtype)
+    out = np.empty_like(x, shape=_interleaved(x.shape, repeats), order="C")
     out[...] = x.reshape(_interleaved(x.shape, (1,) * len(repeats)))
     return out.reshape([out.shape[i] * out.shape[i + 1] for i in range(0, out.ndim, 2)])
 

@@ -16,7 +16,7 @@ from autodiff.ops.places import gather
 from autodiff.ops.reduction import ValuesIndices, numpy_names
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, row_major, wrap
 
 # Up to so many steps one by one: 8 µs for 10 of them, where two at a time take 16.
 FEW = 16
@@ -97,7 +97,7 @@ _shift: Recorder = operation(
 def _recurrence_kernel(x: Array, factor: Array) -> Array:
     """Of many steps two made one, in half as many places, and so on: 4 ms for a million numbers."""
     count = len(x)
-    out = np.array(x, np.result_type(x, factor))
+    out = as_array(x).astype(np.result_type(x, factor))
     if count <= FEW:
         for i in range(1, count):
             out[i] += factor[i] * out[i - 1]
@@ -243,9 +243,9 @@ def _running_extreme(x: Tensor, dim: int, extreme: np.ufunc) -> ValuesIndices:
     rows = x.array.swapaxes(axis, -1)
     values = _pairwise(extreme, rows.T).T
     at = _latest((rows == values) | (rows != rows))
-    indices = wrap(np.ascontiguousarray(at.swapaxes(axis, -1)))
+    indices = wrap(row_major(at.swapaxes(axis, -1)))
     if x.node is None:
-        return ValuesIndices(wrap(np.ascontiguousarray(values.swapaxes(axis, -1))), indices)
+        return ValuesIndices(wrap(row_major(values.swapaxes(axis, -1))), indices)
     return ValuesIndices(gather(x, indices, axis=axis), indices)
 
 
@@ -255,7 +255,7 @@ def _pairwise(combine: np.ufunc, x: Array, bound: np.ufunc | None = None) -> Arr
     `bound` limits the even places by those behind them, which are combined in another order.
     """
     if len(x) < 512:
-        return np.asarray(combine.accumulate(x))
+        return as_array(combine.accumulate(x))
     out = np.empty_like(x)
     out[0] = x[0]
     pairs = len(x) // 2 * 2
@@ -268,6 +268,8 @@ def _pairwise(combine: np.ufunc, x: Array, bound: np.ufunc | None = None) -> Arr
 
 def _latest(holds: Array) -> Array:
     """For each place of the last axis, the last one up to it where `holds` is true, as it is at the first."""
+    if type(holds) is not np.ndarray:
+        return np.maximum.accumulate(np.where(holds, np.arange(holds.shape[-1]), 0), -1)
     (starts,) = holds.reshape(-1).nonzero()
     ends = np.empty_like(starts)
     ends[:-1] = starts[1:]

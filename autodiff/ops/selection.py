@@ -14,7 +14,7 @@ from autodiff.ops.conversion import astype
 from autodiff.ops.masking import choose, keep
 from autodiff.ops.shape import broadcast_to, reshape
 from autodiff.recorders import elementwise, multilinear, operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap, zeros_beside
 
 _where = operation(
     "where",
@@ -46,7 +46,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     >>> ad.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
-    mask = condition.array if isinstance(condition, Tensor) else np.asarray(condition)
+    mask = condition.array if isinstance(condition, Tensor) else as_array(condition)
     if input is None and other is None:
         return nonzero(wrap(mask), as_tuple=True)
     if input is None or other is None:
@@ -74,7 +74,7 @@ def _common(a: Any, b: Any) -> list[Tensor]:
     if isinstance(a, Tensor) and isinstance(b, Tensor) and a.array.dtype is b.array.dtype:
         return [a, b]
     dtype = dtypes.result_dtype(*(x.array if isinstance(x, Tensor) else x for x in (a, b)))
-    return [astype(x, dtype) if isinstance(x, Tensor) else wrap(np.asarray(x, dtype)) for x in (a, b)]
+    return [astype(x, dtype) if isinstance(x, Tensor) else wrap(as_array(x, dtype)) for x in (a, b)]
 
 
 def _mask(name: str, mask: Tensor) -> Array:
@@ -124,7 +124,7 @@ take_places: Recorder = multilinear(
 
 
 def _put_kernel(g: Array, places: Array, shape: tuple[int, ...]) -> Array:
-    out = np.zeros(math.prod(shape), g.dtype)
+    out = zeros_beside(g, (math.prod(shape),))
     out[places] = g
     return out.reshape(shape)
 

@@ -39,6 +39,8 @@ def _sum_to(x: Array, shape: Shape) -> Array:
 
 def _broadcast_kernel(x: Array, shape: Shape) -> Array:
     """np.broadcast_to in half of its time; not locked, because part of an expanded tensor may be written to."""
+    if not isinstance(x, np.ndarray | np.generic):
+        return np.broadcast_to(x, shape)
     # A NumPy number has memory that no array owns.
     x = np.asarray(x)
     extra = len(shape) - x.ndim

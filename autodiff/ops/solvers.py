@@ -17,7 +17,7 @@ from autodiff.ops.axes import movedim, transpose
 from autodiff.ops.matrices import by_pieces, explained, matrices, same_batch, same_dtype, square, transposed
 from autodiff.ops.shape import reshape, unsqueeze
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 
 INVERTIBLE = "an invertible matrix (rows that are linearly independent)"
 ADVICE = "add a small multiple of the identity to it, or use linalg.lstsq() or linalg.pinv()"
@@ -250,7 +250,7 @@ implements(np.linalg.inv)(inv)
 
 @implements(np.linalg.solve)
 def _np_solve(a: Any, b: Any) -> Tensor:
-    a, b = (x if isinstance(x, Tensor) else wrap(np.asarray(x)) for x in (a, b))
+    a, b = (x if isinstance(x, Tensor) else wrap(as_array(x)) for x in (a, b))
     if b.ndim == 1:
         return solve(a, b)
     _fits("solve", square("solve", a), matrices("solve", b), b)

@@ -12,7 +12,7 @@ from autodiff.op import OpError, describe
 from autodiff.ops.conversion import astype
 from autodiff.ops.reduction import Dim, axes_of, numpy_names
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, as_array
 
 INFINITY = float("inf")
 Axes = tuple[int, ...]
@@ -33,7 +33,7 @@ def _euclidean(x: Array, axis: Axes, keepdims: bool) -> Any:
 def _kernel(x: Array, ord: float, axis: Axes, keepdims: bool) -> Any:
     if x.dtype == np.float16:
         # Squares of 256 and more are beyond float16.
-        return np.asarray(_kernel(x.astype(np.float32), ord, axis, keepdims)).astype(np.float16)
+        return as_array(_kernel(x.astype(np.float32), ord, axis, keepdims)).astype(np.float16)
     if ord == 2:
         return _euclidean(x, axis, keepdims)
     if ord == 0:

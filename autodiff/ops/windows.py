@@ -13,25 +13,29 @@ from autodiff.ops.axes import permute
 from autodiff.ops.memory import address, laid
 from autodiff.ops.shape import positive_axis, reshape
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, wrap, zeros_beside
 from autodiff.writes import owner
 
 Shape = tuple[int, ...]
 
 
 def _unfold_kernel(x: Array, axis: int, size: int, step: int) -> Array:
+    if type(x) is not np.ndarray:
+        # Arrays inside vmap have no memory to lay windows on.
+        windows = np.lib.stride_tricks.sliding_window_view(x, size, axis)
+        return windows[(*(slice(None),) * axis, slice(None, None, step))]
     shape = (*x.shape[:axis], (x.shape[axis] - size) // step + 1, *x.shape[axis + 1 :], size)
     stride = x.strides[axis]
     return laid(x, x.dtype, shape, (*x.strides[:axis], stride * step, *x.strides[axis + 1 :], stride))
 
 
 def _sum_windows_kernel(g: Array, axis: int, step: int, shape: Shape) -> Array:
-    out = np.zeros(shape, g.dtype)
+    out = zeros_beside(g, shape)
     count, size = g.shape[axis], g.shape[-1]
     before: tuple[Any, ...] = (slice(None),) * axis
     if not g.size:
         return out
-    if step >= size:
+    if step >= size and type(out) is np.ndarray:
         _unfold_kernel(out, axis, size, step)[...] = g
     elif size <= count:
         for i in range(size):

@@ -9,7 +9,7 @@ from autodiff.op import Recorder
 from autodiff.ops.softmax import _softmax as softmax
 from autodiff.ops.softmax import softmax_kernel
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array
+from autodiff.tensor import Array, zeros_beside
 
 SCORES = Interval(-10, 10)
 
@@ -18,7 +18,7 @@ SCORES = Interval(-10, 10)
 
 
 def _spread_kernel(x: Array, at: Array, weights: Any, shape: tuple[int, ...]) -> Array:
-    out = np.zeros(shape, x.dtype)
+    out = zeros_beside(x, shape)
     out.reshape(-1)[at] = x * weights
     return out
 
@@ -38,7 +38,7 @@ _spread: Recorder = multilinear(
 
 
 def _along(weights: Any, axis: int) -> Any:
-    return np.expand_dims(weights, axis) if isinstance(weights, np.ndarray) and weights.ndim else weights
+    return weights if isinstance(weights, float | int) or not weights.ndim else np.expand_dims(weights, axis)
 
 
 def _cross_entropy_kernel(x: Array, axis: int, at: Array, weights: Any) -> Any:
@@ -62,7 +62,7 @@ def _cross_entropy_fast(g: Array, y: Any, x: Any, memo: Any, axis: int, at: Arra
 
 def _slope_kernel(a: Array, b: Array, axis: int, at: Array, weights: Any) -> Array:
     factor = a * weights
-    out: Array = softmax_kernel(np.ascontiguousarray(b), axis)
+    out: Array = softmax_kernel(np.ascontiguousarray(b) if type(b) is np.ndarray else b.copy(), axis)
     out *= -_along(factor, axis)
     out.reshape(-1)[at] += factor
     return out

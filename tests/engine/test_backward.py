@@ -396,3 +396,31 @@ def test_relu_passes_the_gradient_at_nan() -> None:
     ad.relu(x).backward()
     assert x.grad is not None
     assert x.grad.tolist() == [1.0]
+
+
+def test_batched_gradients_are_those_of_the_rows() -> None:
+    x = ad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    calls: list[tuple[int, ...]] = []
+    x.register_hook(lambda g: calls.append(g.shape))
+    rows = ad.eye(3)
+    (jacobian,) = ad.grad(x * x.sum(), x, rows, is_grads_batched=True, retain_graph=True)
+    assert jacobian.tolist() == [[7.0, 1.0, 1.0], [2.0, 8.0, 2.0], [3.0, 3.0, 9.0]]
+    assert calls == [(3,)] * 3
+    y = x.exp()
+    ad.grad(y, x, rows, is_grads_batched=True)
+    with pytest.raises(RuntimeError, match="second time"):
+        ad.grad(y, x, rows, is_grads_batched=True)
+
+
+@pytest.mark.parametrize("gradients", [None, [ad.ones(())], [ad.ones(0, 2)], [ad.ones(3, 2), ad.ones(2)]])
+def test_batched_gradients_need_one_number_of_rows(gradients: list[ad.Tensor] | None) -> None:
+    x = ad.ones(2, requires_grad=True)
+    outputs = [x * 2, x.sum()][: len(gradients or [None])]
+    with pytest.raises(RuntimeError, match="is_grads_batched: expected a gradient Tensor for each output"):
+        ad.grad(outputs, x, gradients, is_grads_batched=True)
+
+
+def test_zeros_for_unused_inputs_and_an_error_for_them_exclude_each_other() -> None:
+    x = ad.ones(2, requires_grad=True)
+    with pytest.raises(ValueError, match="allow_unused left out or True"):
+        ad.grad(x.sum(), x, materialize_grads=True, allow_unused=False)

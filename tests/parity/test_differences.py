@@ -18,6 +18,28 @@ def test_every_row_has_a_test() -> None:
     assert sorted(rows_of_tests(Path(__file__).parent)) == sorted(rows())
 
 
+# Transforms.
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_draws_in_jacfwd() -> None:
+    with pytest.raises(RuntimeError, match="randomness"):
+        torch.func.jacfwd(lambda x: x * torch.rand(3))(torch.ones(3))
+
+
+def test_as_strided_inside_vmap() -> None:
+    assert torch.vmap(lambda x: x.as_strided((2,), (1,)))(torch.ones(2, 3)).shape == (2, 2)
+
+
+def test_reentrant_checkpoint() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    x = torch.ones(3, requires_grad=True)
+    with pytest.warns(UserWarning, match="use_reentrant"):
+        checkpoint(torch.exp, x)
+    checkpoint(torch.exp, x, use_reentrant=True).sum().backward()
+
+
 # Tensors.
 
 

@@ -89,6 +89,72 @@ def options_of_grad(m: Any) -> Iterator[Any]:
     yield lambda: grad(y, [])
 
 
+def batched_gradients(m: Any) -> Iterator[Any]:
+    grad, x, unused = grad_of(m), leaf(m), leaf(m, 5.0)
+    rows = m.tensor([[1.0, 0.0, 0.0], [0.0, -2.0, 0.5]], dtype=m.float64, requires_grad=True)
+    batched, kept = {"is_grads_batched": True}, {"is_grads_batched": True, "retain_graph": True}
+    y = x.exp()
+    total = (y * y).sum()
+    yield grad(y, x, rows.detach(), **kept)
+    yield grad(y, [y, x], rows.detach(), **kept)
+    yield grad([y, total], [x, y], [rows.detach(), rows.detach()[:, 1]], **kept)
+    yield grad(y, x, rows.detach().float() if m is torch else rows.detach().to(ad.float32), **kept)
+    yield lambda: grad(y, [x, unused], rows.detach(), **kept)
+    yield grad(y, [x, unused], rows.detach(), allow_unused=True, **kept)
+    yield grad(y, [x, unused], rows.detach(), materialize_grads=True, **kept)
+    (first,) = grad(y, x, rows, create_graph=True, **batched)
+    yield first.requires_grad
+    yield grad((first * first).sum(), [x, rows], retain_graph=True)
+    with m.no_grad():
+        yield grad(y, x, rows, create_graph=True, **batched)[0].requires_grad
+    yield lambda: grad(y, x, rows.detach()[:, :2], **kept)
+    yield lambda: grad(y, x, rows.detach()[:0], **kept)
+    yield lambda: grad([y, y], x, [rows.detach(), rows.detach()[:1]], **kept)
+    yield lambda: grad([y, total], x, [rows.detach(), None], **kept)
+    yield lambda: grad(total, x, **kept)
+    yield grad(y, x, rows.detach(), **batched)
+    yield lambda: grad(y, x, rows.detach(), **batched)
+    yield x.grad
+
+
+def undefined_gradients(m: Any) -> Iterator[Any]:
+    grad, backward, x, unused = grad_of(m), backward_of(m), leaf(m), leaf(m, 5.0)
+    y = x * x
+    one, total, ones = m.ones(3, dtype=m.float64), y.sum(), m.ones((), dtype=m.float64)
+    yield grad([y, total], x, [one, None], retain_graph=True)
+    yield lambda: grad([y, total], x, [None, None], retain_graph=True)
+    yield lambda: grad([y, total], x, one, retain_graph=True)
+    yield grad([y, y], x, [one, one * 2], retain_graph=True)
+    yield grad(x, x, one)
+    yield grad(y, x, one.long() if m is torch else one.to(ad.int64), retain_graph=True)
+    yield lambda: grad(total, unused, materialize_grads=True, allow_unused=False, retain_graph=True)
+    yield lambda: grad(total, unused, materialize_grads=True, allow_unused=True, retain_graph=True)
+    yield lambda: grad(total, unused, allow_unused=False, retain_graph=True)
+    yield [g.requires_grad for g in grad(total, [x, unused], materialize_grads=True, create_graph=True)]
+    yield lambda: grad(total, [x, 3.0], retain_graph=True)
+    yield lambda: grad(total, m.ones(2, dtype=m.int64), retain_graph=True)
+    yield lambda: grad(m.ones((), dtype=m.int64), x, retain_graph=True)
+    yield lambda: grad([], x)
+    yield lambda: total.backward(inputs=[m.ones(2, dtype=m.int64)], retain_graph=True)
+    yield lambda: total.backward(inputs=[x.detach()], retain_graph=True)
+    yield lambda: backward([total, x.detach().sum()], retain_graph=True)
+    yield lambda: backward([total, x.detach().sum()], [None, ones], retain_graph=True)
+    yield lambda: backward([total, y], [None], retain_graph=True)
+    yield x.grad
+    total.backward(inputs=[unused], retain_graph=True)
+    yield [x.grad, unused.grad]
+    total.backward(inputs=[x, x], retain_graph=True)
+    yield x.grad
+    backward((total, y), (None, one), inputs=(y, x), retain_graph=True)
+    yield [x.grad.tolist(), y.grad.tolist()]
+    backward(y, one, inputs=y, retain_graph=True)
+    yield [x.grad.tolist(), y.grad.tolist()]
+    backward([], [])
+    total.backward(inputs=x)
+    yield x.grad
+    yield total.backward
+
+
 def inner_inputs(m: Any) -> Iterator[Any]:
     grad, x = grad_of(m), leaf(m)
     middle = x.exp()
@@ -243,6 +309,8 @@ SCENARIOS: list[Scenario] = [
     freeing,
     shared_parts,
     options_of_grad,
+    batched_gradients,
+    undefined_gradients,
     inner_inputs,
     inputs_of_backward,
     create_graph,
