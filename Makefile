@@ -48,6 +48,7 @@ mutants: .venv/dev.stamp ## make every derivative rule wrong in every way known;
 bench: .venv-torch/parity.stamp ## time the same programs here and on PyTorch
 	.venv-torch/bin/python -m benchmarks
 	.venv-torch/bin/python -m benchmarks.ops
+	.venv-torch/bin/python -m benchmarks.memory
 
 # ENVIRONMENT/EXTRA.stamp stands for: that environment has this project with that extra installed.
 %.stamp: pyproject.toml

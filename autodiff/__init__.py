@@ -9,7 +9,7 @@ tensor([2., 4.])
 
 from typing import TYPE_CHECKING
 
-from autodiff import autograd, linalg, methods, out, special
+from autodiff import linalg, methods, out, special
 from autodiff.backward import backward, grad
 from autodiff.creation import (
     as_tensor,

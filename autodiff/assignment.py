@@ -13,7 +13,7 @@ from autodiff.inplace import assign, in_place
 from autodiff.op import OpError, describe
 from autodiff.ops.indexing import get_at, integers_first, kept, plain_index
 from autodiff.ops.scattering import index_put
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, is_array
 from autodiff.views import Step
 
 
@@ -118,7 +118,7 @@ def setitem(x: Tensor, index: Any, value: Any, name: str = "x[...] = ...") -> No
         if first is not None:
             x = get_at(x, index=first)
         # A bool counts as a mask without dimensions.
-        arrays = any(isinstance(part, np.ndarray | bool) for part in last)
+        arrays = any(isinstance(part, bool) or is_array(part) for part in last)
         if not arrays:
             x = get_at(x, index=last)
     except IndexError as error:
@@ -140,7 +140,7 @@ def setitem(x: Tensor, index: Any, value: Any, name: str = "x[...] = ...") -> No
 
 def _without_leading_ones(numbers: Any, target: Array, at: Any) -> Any:
     """The value without leading axes of length 1 that the place lacks, which PyTorch lets it have."""
-    if isinstance(numbers, np.ndarray) and numbers.ndim and numbers.shape[0] == 1:
+    if is_array(numbers) and numbers.ndim and numbers.shape[0] == 1:
         ndim = target[at].ndim
         while numbers.ndim > ndim and numbers.shape[0] == 1:
             numbers = numbers[0]

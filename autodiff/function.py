@@ -1,6 +1,6 @@
 """`Function`: an operation with a backward of your own, in PyTorch's protocol.
 
-The forward mode finds a function's `jvp` as ``node.op.function.jvp``, to be called with ``node.ctx`` and the tangents.
+The forward mode calls a function's `jvp` where it has one: see `transforms.function_tangents`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,17 @@ class FunctionCtx:
         """What was saved, with its place in the graph; RuntimeError once a backward pass has released it."""
         node = self._node()
         return () if node is None else node.unpack()
+
+
+class _ForwardCtx(FunctionCtx):
+    """The context as `jvp` sees it: its saved tensors are those for the forward mode, where there are any."""
+
+    def __init__(self, ctx: FunctionCtx) -> None:
+        self.__dict__.update(ctx.__dict__)
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        return self.saved_for_forward or super().saved_tensors
 
 
 def _only_tensors(name: str, tensors: tuple[Any, ...], none: bool = False) -> tuple[Any, ...]:
@@ -153,6 +164,13 @@ class Function:
         if cls.backward is not Function.backward:
             raise RuntimeError(f"{cls.__name__} defines both backward and vjp; define one of them")
         return cls.vjp
+
+    @classmethod
+    def own_jvp(cls) -> Callable[..., Any] | None:
+        """The `jvp` of the subclass, to be called with the context and the tangents; None if it has none."""
+        if cls.jvp is Function.jvp:
+            return None
+        return lambda ctx, *tangents: cls.jvp(_ForwardCtx(ctx), *tangents)
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:

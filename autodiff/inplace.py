@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import wraps
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from autodiff.grad_mode import INFERENCE, state
 from autodiff.graph import Leaf, Node, tick
 from autodiff.op import Op, OpError, describe
 from autodiff.ops.regions import put_region
-from autodiff.tensor import Array, Tensor, View, wrap
+from autodiff.tensor import Array, Tensor, View, is_array, wrap
 from autodiff.views import Step, derived, register, replay, shared_places, views_of
 from autodiff.writes import owner, record_write
 
@@ -62,7 +63,9 @@ def _forbidden(origin: str) -> str:
 def writable(x: Tensor, name: str, others: Sequence[Any] = ()) -> None:
     """RuntimeError if elements of `x` share a place in memory, or `others` share some of its memory, but not all."""
     array = x.array
-    if not array.flags.writeable or shared_places(array):
+    # Of an array inside vmap the base is that of all samples.
+    everything: Any = array if type(array) is np.ndarray else array.base
+    if not array.flags.writeable or shared_places(everything):
         raise RuntimeError(
             f"{name}: elements of this tensor of shape {array.shape} share places in memory, or the memory is "
             f"read-only, as after expand(); write to a clone()"
@@ -81,7 +84,10 @@ def _dense(x: Array) -> bool:
 
 def _overlaps(a: Array, b: Array) -> bool:
     """Whether two arrays without gaps share some of their memory, but do not lie alike in it, as PyTorch tests it."""
-    if owner(a) is not owner(b) or not (a.size and b.size and _dense(a) and _dense(b)):
+    if owner(a) is not owner(b):
+        return False
+    a, b = (x if isinstance(x, np.ndarray) else x.base for x in (a, b))
+    if not (a.size and b.size and _dense(a) and _dense(b)):
         return False
     (a0, a1), (b0, b1) = np.lib.array_utils.byte_bounds(a), np.lib.array_utils.byte_bounds(b)
     if (a0, a1) == (b0, b1):
@@ -106,9 +112,17 @@ def rebase(x: Tensor, node: Node | None, steps: tuple[Step, ...] | None = None) 
         node = derived(put_region.op, before, node, array.shape, {"steps": at}, array.dtype)
     _renew(root, node)
     for view in views_of(root):
-        if not isinstance(view.node, Leaf):
-            origin = view.alias.origin
-            _renew(view, replay(node, view.alias.steps) if origin is None else _forbidden_node(node, view))
+        seen, known = view.node, view.alias
+        if isinstance(seen, Leaf):
+            continue
+        # Three references are the view's, this frame's and getrefcount's own: nothing was computed from the view since
+        # the last write, and of many views written to in turn most are such.
+        single = known.before is None and known.origin is None
+        if single and seen is not None and seen.op is known.op and getrefcount(seen) <= 3:
+            seen.p0 = seen.s0 = node
+            seen.time = tick()
+        else:
+            _renew(view, replay(node, known.steps) if known.origin is None else _forbidden_node(node, view))
 
 
 def _renew(x: Tensor, node: Node | None) -> None:
@@ -205,7 +219,7 @@ def _overwrite(
     stale = False
     if single and node is not None and node.op is op:
         for slot, saved in zip(("s0", "s1", "s2"), node.operands(), strict=False):
-            if isinstance(saved, np.ndarray) and owner(saved) is owner(x):
+            if is_array(saved) and owner(saved) is owner(x):
                 if slot == "s0":
                     node.s0 = saved.copy()
                 else:

@@ -208,11 +208,18 @@ def recovered(
     if isinstance(error, OpError):
         # Inputs that are wrong for any kind of array.
         raise error
-    indices = params.get("index")
-    for x in (*arrays, *params.values(), *(indices if isinstance(indices, tuple) else ())):
-        if hasattr(x, "each_sample"):
-            return x.each_sample(op.name, op.kind == "elementwise", function, arrays, params)
-    raise error
+    x = _inside_vmap((arrays, params))
+    if x is None:
+        raise error
+    return x.each_sample(op.name, op.kind == "elementwise", function, arrays, params)
+
+
+def _inside_vmap(value: Any) -> Any:
+    """The first array inside vmap among nested values, or None."""
+    if hasattr(value, "each_sample"):
+        return value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
+    return next((found for part in parts if (found := _inside_vmap(part)) is not None), None)
 
 
 def not_a_tensor(op: Op, value: Any) -> TypeError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff import dtypes, grad_mode
+from autodiff import allocation, dtypes, grad_mode
 from autodiff._signatures import TensorMethods
 from autodiff.grad_mode import INFERENCE, state
 from autodiff.graph import Leaf, Node
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 _new = object.__new__
+assert allocation  # imported for what it sets
 
 
 class Tensor(TensorMethods):
@@ -372,7 +373,12 @@ def as_array(value: Any, dtype: Any = None) -> Array:
     return np.asarray(value, dtype)
 
 
-def row_major(x: Array) -> Array:
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array of NumPy or one inside vmap."""
+    return isinstance(value, np.ndarray) or hasattr(value, "each_sample")
+
+
+def contiguous_array(x: Array) -> Array:
     """`x` in row-major order, itself if it is."""
     return np.ascontiguousarray(x) if type(x) is np.ndarray else x.copy()
 
@@ -382,6 +388,13 @@ def zeros_beside(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
     if type(x) is np.ndarray:
         return np.zeros(shape, x.dtype if dtype is None else dtype)
     return np.zeros_like(x, shape=shape, dtype=dtype)
+
+
+def empty_beside(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
+    """An array of the type of `x`, in row-major order, in its dtype or another, to be written to."""
+    if type(x) is np.ndarray:
+        return np.empty(shape, x.dtype if dtype is None else dtype)
+    return np.empty_like(x, shape=shape, dtype=dtype)
 
 
 def own_dtype(array: Array) -> Array:

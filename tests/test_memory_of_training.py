@@ -37,6 +37,9 @@ def training() -> Callable[[], None]:
 def test_a_thousand_steps_hold_what_ten_held() -> None:
     step = training()
     held = []
+    step()
+    # What importing and building have left, not the steps.
+    gc.collect()
     tracemalloc.start()
     try:
         for count in (10, 990):
@@ -47,8 +50,8 @@ def test_a_thousand_steps_hold_what_ten_held() -> None:
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    # Less than a byte a step: the counter of clock ticks, and the like.
-    assert held[1] - held[0] < 990
+    # The smallest object that every step could leave takes 16 bytes, 15,840 in all; the interpreter moves by 1,300.
+    assert held[1] - held[0] < 8 * 990
 
 
 def test_the_process_does_not_grow() -> None:

@@ -60,7 +60,7 @@ def _in_blocks(function: Callable[..., Array], block: int, args: Sequence[Any], 
 
 def over_rows(work: Callable[[Any], None], x: Array, axis: int) -> None:
     """Call `work` with indices that together select all of `x`, of which none cuts through `axis`."""
-    if x.size <= BLOCK or axis == 0:
+    if x.size <= BLOCK or axis == 0 or type(x) is not np.ndarray:
         work(...)
         return
     # Matrices times vectors round alike in whole groups of rows.

@@ -24,7 +24,7 @@ _LARGE = 1 << 20
 _BAND = 64
 
 
-def row_major(x: Array) -> Array:
+def copied_by_rows(x: Array) -> Array:
     """A copy in row-major order.
 
     A large matrix that lies in memory by columns goes there by way of a buffer of a few columns, whose rows begin in
@@ -48,7 +48,7 @@ def row_major(x: Array) -> Array:
 
 clone = multilinear(
     "clone",
-    row_major,
+    copied_by_rows,
     vjp=lambda g, y, x: g,
     doc="A copy with memory of its own, through which gradients flow.",
     example="ad.clone(ad.tensor([1.0, 2.0])) -> tensor([1., 2.])",

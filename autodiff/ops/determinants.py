@@ -24,7 +24,7 @@ class SignLogdet(NamedTuple):
 
 def _largest(x: Array) -> Array:
     """The largest absolute value of each matrix."""
-    return np.asarray(np.maximum.reduce(np.abs(x).reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1]), -1, initial=0))
+    return as_array(np.maximum.reduce(np.abs(x).reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1]), -1, initial=0))
 
 
 def _cofactors_kernel(x: Array, det: Array | None = None) -> Array:
@@ -63,7 +63,7 @@ _determinants = by_pieces(np.linalg.det, 2)
 
 def _det_kernel(x: Array) -> tuple[Array, Array]:
     """The determinants, twice: the rule, which asks `cofactors`, does not read them, and its fast form does."""
-    det = np.asarray(_determinants(x))
+    det = as_array(_determinants(x))
     return det, det
 
 

@@ -19,7 +19,7 @@ LARGE = 4096
 def keep(mask: Any, g: Any) -> Any:
     """`g` where the bools of `mask` hold, else 0; their shapes broadcast."""
     bits = BITS[g.dtype.itemsize]
-    if g.shape != mask.shape:
+    if g.shape != mask.shape or not type(g) is type(mask) is np.ndarray:
         return (g.view(bits) * mask).view(g.dtype)
     # An array of its own, no view of its bits: backward need not copy it.
     out = np.empty(g.shape, g.dtype)

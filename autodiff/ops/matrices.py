@@ -70,7 +70,7 @@ def by_pieces(function: Kernel, *cores: int) -> Kernel:
         first = args[0]
         if first.ndim == cores[0] or len(first) == 1:
             return function(*args, **params)
-        size = max(v.size for v in args if isinstance(v, np.ndarray))
+        size = max((v.size for v in args if isinstance(v, np.ndarray)), default=0)
         if size <= BLOCK or not _stacked_alike(args, cores):
             return function(*args, **params)
         step = max(1, len(first) * BLOCK // size)
@@ -87,6 +87,8 @@ def by_pieces(function: Kernel, *cores: int) -> Kernel:
 
 
 def _stacked_alike(args: tuple[Any, ...], cores: tuple[int, ...]) -> bool:
+    if any(hasattr(v, "each_sample") for v in args):
+        return False
     stacks = {v.shape[: v.ndim - core] for v, core in zip(args, cores, strict=True) if isinstance(v, np.ndarray)}
     return len(stacks) == 1
 

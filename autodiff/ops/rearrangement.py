@@ -10,7 +10,7 @@ import numpy as np
 
 from autodiff.op import OpError, Recorder, implements
 from autodiff.ops.axes import transpose
-from autodiff.ops.conversion import clone, row_major
+from autodiff.ops.conversion import clone, copied_by_rows
 from autodiff.ops.shape import positive_axis, reshape, sizes
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor
@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 
 def _flip_kernel(x: Array, axis: Shape) -> Array:
     # A third of the time of np.flip at 100 elements.
-    return row_major(x[tuple(slice(None, None, -1) if i in axis else slice(None) for i in range(x.ndim))])
+    return copied_by_rows(x[tuple(slice(None, None, -1) if i in axis else slice(None) for i in range(x.ndim))])
 
 
 _flip: Recorder = multilinear(

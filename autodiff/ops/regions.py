@@ -30,7 +30,7 @@ def _put_kernel(x: Array, new: Any, steps: tuple[Step, ...]) -> Array:
         target = op.kernel(target, **known)
     if last is not get_at.op:
         target, params = last.kernel(target, **params), {"index": ...}
-    if target is out or (target.flags.writeable and owner(target) is out):
+    if target is out or (target.flags.writeable and owner(target) is owner(out)):
         target[params["index"]] = new
     else:
         # In this layout some step had to copy: the numbers of the places go the same way.

@@ -10,7 +10,7 @@ import numpy as np
 from autodiff.op import OpError, Recorder, implements
 from autodiff.ops.shape import positive_axis, reshape, sizes
 from autodiff.recorders import multilinear
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, empty_beside, wrap
 
 Shape = tuple[int, ...]
 
@@ -69,7 +69,7 @@ def _sum_runs_kernel(g: Array, repeats: int | Array, axis: int, length: int) -> 
 def _repeat_interleave_kernel(x: Array, repeats: int | Array, axis: int) -> Array:
     if not isinstance(repeats, int) or not 0 < repeats <= _FEW:
         return np.repeat(x, repeats, axis)
-    runs = np.empty((*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]), x.dtype)
+    runs = empty_beside(x, (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]))
     for i in range(repeats):
         _entry(runs, i, axis + 1)[...] = x
     return runs.reshape(*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])

@@ -16,7 +16,7 @@ from autodiff.ops.places import gather
 from autodiff.ops.reduction import ValuesIndices, numpy_names
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, Tensor, as_array, row_major, wrap
+from autodiff.tensor import Array, Tensor, as_array, contiguous_array, wrap
 
 # Up to so many steps one by one: 8 µs for 10 of them, where two at a time take 16.
 FEW = 16
@@ -243,9 +243,9 @@ def _running_extreme(x: Tensor, dim: int, extreme: np.ufunc) -> ValuesIndices:
     rows = x.array.swapaxes(axis, -1)
     values = _pairwise(extreme, rows.T).T
     at = _latest((rows == values) | (rows != rows))
-    indices = wrap(row_major(at.swapaxes(axis, -1)))
+    indices = wrap(contiguous_array(at.swapaxes(axis, -1)))
     if x.node is None:
-        return ValuesIndices(wrap(row_major(values.swapaxes(axis, -1))), indices)
+        return ValuesIndices(wrap(contiguous_array(values.swapaxes(axis, -1))), indices)
     return ValuesIndices(gather(x, indices, axis=axis), indices)
 
 

@@ -13,7 +13,7 @@ from autodiff.ops.conversion import astype, floating
 from autodiff.ops.reduction import maximum_reduce, total
 from autodiff.ops.shape import positive_axis
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, empty_beside
 
 LOGITS = Interval(-10, 10)
 
@@ -21,7 +21,7 @@ LOGITS = Interval(-10, 10)
 def softmax_kernel(x: Array, axis: int) -> Array:
     if not x.size:
         return x.copy()
-    out = np.empty(x.shape, x.dtype)
+    out = empty_beside(x, x.shape)
 
     def work(at: Any) -> None:
         part, y = x[at], out[at]
@@ -49,8 +49,8 @@ def _softmax_on_arrays(g: Array, y: Array, x: Any, axis: int) -> Array:
 def _log_softmax_kernel(x: Array, axis: int) -> Any:
     if not x.size:
         return x.copy(), (x, np.ones_like(x))
-    out, exponentials = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
-    all_sums = np.empty((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
+    out, exponentials = empty_beside(x, x.shape), empty_beside(x, x.shape)
+    all_sums = empty_beside(x, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
 
     def work(at: Any) -> None:
         part, y = x[at], out[at]

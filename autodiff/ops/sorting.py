@@ -10,7 +10,7 @@ from autodiff.op import OpError, implements
 from autodiff.ops.choice import at_different, choose
 from autodiff.ops.reduction import ValuesIndices, numpy_names
 from autodiff.ops.shape import positive_axis
-from autodiff.tensor import Array, Tensor, row_major, wrap
+from autodiff.tensor import Array, Tensor, contiguous_array, wrap
 
 
 def _ascending(x: Array, axis: int) -> Array:
@@ -78,7 +78,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: b
     tensor([1, 0, 2])
     """
     axis = positive_axis(dim, input.ndim)
-    return wrap(row_major(_order(input.array, axis, descending)) if input.ndim else np.zeros((), np.int64))
+    return wrap(contiguous_array(_order(input.array, axis, descending)) if input.ndim else np.zeros((), np.int64))
 
 
 def msort(input: Tensor) -> Tensor:

@@ -152,8 +152,7 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> None:
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Batched) for part in parts):
-            flat, places, value = rows(self, parts, value)
-            flat[places] = value
+            _put_picked(self, parts, value)
             return
         hidden, moved = len(self.levels), _in_front(parts)
         place = (*(slice(None),) * hidden, *parts)
@@ -162,6 +161,11 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
                 raise BatchingError(f"what differs between samples {SHARED}")
             value = spread(value, self.levels, max(self.data[place].ndim - hidden, value.ndim))
             value = np.moveaxis(value, range(hidden), range(moved, moved + hidden)) if moved else value
+        elif (extra := np.ndim(value) - (self.data[place].ndim - hidden)) > 0:
+            # NumPy would take the axes of the value for hidden ones.
+            if any(n != 1 for n in np.shape(value)[:extra]):
+                raise ValueError(f"could not broadcast an array of shape {np.shape(value)} into the place")
+            value = np.reshape(value, np.shape(value)[extra:])
         self.data[place] = value
 
     def __bool__(self) -> bool:
@@ -274,6 +278,27 @@ def _in_front(parts: tuple[Any, ...]) -> int:
 
 def _picked(x: Batched, parts: tuple[Any, ...]) -> Batched:
     """The elements at integers that differ between samples: slices may stand before and after them, not between."""
+    levels, data, index, moves = _picking(x, parts)
+    return Batched(np.moveaxis(data[index], *moves), levels)
+
+
+def _put_picked(x: Batched, parts: tuple[Any, ...], value: Any) -> None:
+    """Write at integers, or where one mask holds a number, that differ between samples."""
+    if len(levels_of([x, *parts, value])) > len(x.levels):
+        raise BatchingError(f"what differs between samples {SHARED}")
+    if len(parts) == 1 and parts[0].dtype.kind == "b" and parts[0].shape == x.shape and not np.ndim(value):
+        x[...] = np.where(parts[0], value, x).astype(x.dtype, copy=False)
+        return
+    _, _, index, moves = _picking(x, parts)
+    places = np.moveaxis(x.data[index], *moves)
+    if np.ndim(value) > places.ndim - len(x.levels):
+        raise ValueError(f"could not broadcast an array of shape {np.shape(value)} into the place")
+    data = spread(value, x.levels, places.ndim - len(x.levels)) if type(value) is Batched else value
+    x.data[index] = np.moveaxis(np.broadcast_to(data, places.shape), *reversed(moves))
+
+
+def _picking(x: Batched, parts: tuple[Any, ...]) -> tuple[Levels, np.ndarray, tuple[Any, ...], tuple[range, range]]:
+    """For `_picked`: the levels, the data of `x` with all of them, the index into it, and which axes then move."""
     advanced = [i for i, part in enumerate(parts) if not isinstance(part, slice)]
     whole = all(not isinstance(part, slice) or part == slice(None) for part in parts)
     if advanced[-1] - advanced[0] != len(advanced) - 1 or not whole or len(parts) > x.ndim:
@@ -288,10 +313,8 @@ def _picked(x: Batched, parts: tuple[Any, ...]) -> Batched:
     places = [p.reshape(p.shape[:hidden] + (1,) * (hidden + ndim - p.ndim) + p.shape[hidden:]) for p in places]
     origins = [o.reshape(o.shape + (1,) * ndim) for o in np.indices(data.shape[:hidden], sparse=True)]
     # The axes of the index come right after the hidden ones, in front of slices that stand before it.
-    taken = data[(*origins, *(slice(None),) * before, *places)]
-    return Batched(
-        np.moveaxis(taken, range(hidden, hidden + ndim), range(hidden + before, hidden + before + ndim)), levels
-    )
+    moves = range(hidden, hidden + ndim), range(hidden + before, hidden + before + ndim)
+    return levels, data, (*origins, *(slice(None),) * before, *places), moves
 
 
 def rows(x: Batched, parts: Sequence[Any], value: Any) -> tuple[np.ndarray, np.ndarray, Any]:

@@ -9,7 +9,7 @@ from autodiff import grad_mode
 from autodiff.graph import Leaf, Node, ancestors, tick
 from autodiff.op import describe
 from autodiff.ops.shape import _reshape
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, View, wrap
 from autodiff.transforms.trees import leaves, mapped, rebuilt
 
 Argnums = int | tuple[int, ...]
@@ -51,7 +51,11 @@ class Call:
         if x.array.dtype.kind != "f":
             raise RuntimeError(f"{self.name}: expected floating-point tensors to differentiate by, got {x.dtype}")
         if x.node is not None:
-            return _reshape(x, shape=x.array.shape)
+            own = _reshape(x, shape=x.array.shape)
+            if type(own.alias) is View:
+                # A write would put another node in the place of the one to differentiate by.
+                own.alias.origin = f"by {self.name}, of what it differentiates by,"
+            return own
         own = wrap(x.array)
         own.node = Leaf(own)
         return own

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autodiff import grad_mode, random
-from autodiff.backward import backpropagate
+from autodiff.backpropagation import backpropagate
 from autodiff.graph import Node, ancestors, tick
 from autodiff.tensor import Tensor
 from autodiff.transforms.forward import swept

@@ -37,6 +37,8 @@ def run(name: str, elementwise: bool, kernel: Callable[..., Any], args: Sequence
 def _walk(value: Any) -> list[Batched]:
     if isinstance(value, tuple | list):
         return [found for part in value for found in _walk(part)]
+    if isinstance(value, dict):
+        return _walk(list(value.values()))
     return [value] if type(value) is Batched else []
 
 
@@ -55,6 +57,8 @@ def _with_all(x: Any, levels: Levels, lengths: dict[int, int]) -> Any:
 def _of_sample(value: Any, place: dict[int, int]) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_of_sample(part, place) for part in value)
+    if isinstance(value, dict):
+        return {key: _of_sample(part, place) for key, part in value.items()}
     if type(value) is Batched:
         return np.asarray(value.data[tuple(place[level] for level in value.levels)])
     return value

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from autodiff import grad_mode
-from autodiff.backward import backpropagate, conform
+from autodiff.backpropagation import backpropagate, conform
+from autodiff.function_node import FunctionNode, Pick
 from autodiff.graph import FREED, Leaf, Node, ancestors
 from autodiff.op import VARIADIC, Op, recovered
 from autodiff.ops.shape import broadcast
 from autodiff.tensor import Tensor, wrap
+from autodiff.transforms.function_tangents import of_function
 from autodiff.transforms.region import OUTPUT, REGION, Bundle
 
 
@@ -53,6 +55,10 @@ def _tangent(node: Node, moving: list[Any], recorded: bool) -> Any:
     if op is OUTPUT:
         return moving[0].parts.get(node.params["index"])
     params = node.params or {}
+    if isinstance(node, FunctionNode):
+        return of_function(node, moving, recorded)
+    if isinstance(node, Pick):
+        return moving[0].get(params["index"])
     parents, operands = node.parents(), node.operands()
     if recorded:
         operands = tuple(_tensor(x, p) for x, p in zip(operands, parents, strict=True))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from autodiff import grad_mode
-from autodiff.backward import backpropagate
+from autodiff.backpropagation import backpropagate, hooked
+from autodiff.graph import Leaf
 from autodiff.op import describe
 from autodiff.ops.shape import reshape
 from autodiff.tensor import Tensor, as_array, wrap
@@ -37,6 +38,8 @@ def pulled(call: Call, cotangents: Sequence[Tensor], keep: bool) -> list[Tensor]
         g = None if x.node is None else arrived.get(x.node)
         if g is None:
             g = wrap(np.zeros(x.shape, x.dtype))
+        elif isinstance(x.node, Leaf):
+            g = hooked(x.node, g, recorded)
         found.append(call.released(g) if isinstance(g, Tensor) else wrap(_writable(g)))
     return found
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from autodiff import grad_mode, random
-from autodiff.backward import backpropagate
+from autodiff.backpropagation import backpropagate, hooked
+from autodiff.grad_mode import INFERENCE
 from autodiff.graph import Leaf, Node, ancestors, tick
 from autodiff.ops.joining import cat
 from autodiff.ops.shape import broadcast
-from autodiff.tensor import Tensor, wrap
+from autodiff.tensor import Tensor, View, wrap
 from autodiff.transforms import each_sample, forward, numpy_products
 from autodiff.transforms.batching import Batched, add_level, levels_of, remove_level, spread
 from autodiff.transforms.region import Region, close
@@ -44,6 +45,7 @@ class Scope:
         """`x` as one sample sees it, the samples lying along `axis`, or all of it being the same for all."""
         array: Any = x.array if axis is None else add_level(x.array, axis, self.level)
         inside = wrap(array)
+        inside.alias = _borrowed(x)
         if x.node is not None:
             inside.node = Entered(inside, x.node, axis, self.level)
         return inside
@@ -75,6 +77,18 @@ class Scope:
         return out
 
 
+def _borrowed(x: Tensor) -> Any:
+    """What `inplace` knows of the memory of `x` inside: what is written there with gradients would be lost outside."""
+    if x.alias is INFERENCE:
+        return INFERENCE
+    view = View()
+    view.root = wrap(x.array, x.alias.root.node if type(x.alias) is View and x.node is None else x.node)
+    view.before = view.op = None
+    view.params = {}
+    view.shape, view.origin = x.shape, "by vmap, of a tensor from outside,"
+    return view
+
+
 class _Inside(Region):
     """The graph inside a vmap: from its outputs `roots` to the nodes `sources`, which stand for those `outer`."""
 
@@ -102,7 +116,11 @@ class _Inside(Region):
         roots = [self.roots[i] for i in gradients]
         seeds = [self._entered(g, self.axes[i]) for i, g in gradients.items()]
         arrived = backpropagate(roots, seeds, set(self.sources), True, recorded, self.scope.level)
-        found = [(source, arrived[source]) for source in self.sources if source in arrived]
+        found = [
+            (source, arrived[source] if self._axis(source) is None else hooked(source, arrived[source], recorded))
+            for source in self.sources
+            if source in arrived
+        ]
         axes = [self._axis(source) or 0 for source, _ in found]
         if recorded:
             each: list[Any] = self.scope.leave([g for _, g in found], axes)

@@ -9,7 +9,7 @@ from autodiff.op import Recorder
 from autodiff.ops.softmax import _softmax as softmax
 from autodiff.ops.softmax import softmax_kernel
 from autodiff.recorders import multilinear, operation
-from autodiff.tensor import Array, zeros_beside
+from autodiff.tensor import Array, contiguous_array, zeros_beside
 
 SCORES = Interval(-10, 10)
 
@@ -62,7 +62,7 @@ def _cross_entropy_fast(g: Array, y: Any, x: Any, memo: Any, axis: int, at: Arra
 
 def _slope_kernel(a: Array, b: Array, axis: int, at: Array, weights: Any) -> Array:
     factor = a * weights
-    out: Array = softmax_kernel(np.ascontiguousarray(b) if type(b) is np.ndarray else b.copy(), axis)
+    out: Array = softmax_kernel(contiguous_array(b), axis)
     out *= -_along(factor, axis)
     out.reshape(-1)[at] += factor
     return out

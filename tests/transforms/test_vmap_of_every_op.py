@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import autodiff as ad
 import nn.functional
 import nn.testing
-from autodiff.op import OPS, Op
+from autodiff.op import OPS, Op, OpError
 from autodiff.tensor import Tensor, wrap
 from autodiff.testing.cases import EXPRESSIONS, case, has_cases
 from autodiff.testing.drawing import Case
@@ -222,7 +222,13 @@ def check_dtype(op: Op, drawn: Case, dtype: str, seed: int) -> None:
             return
         if all(axis is None for axis in axes):
             return
-        found = ad.vmap(function, in_dims=tuple(axes))(*inputs)
+        try:
+            found = ad.vmap(function, in_dims=tuple(axes))(*inputs)
+        except OpError as error:
+            # Products of bools are refused where there are more axes.
+            if dtype == "bool" and "expected numbers, got bools" in str(error):
+                return
+            raise
     assert found.dtype == each[0].dtype
     # Roundings of a few operations in another order; float16 has 11 bits, float32 24.
     tolerance = {"float16": 5e-3, "float32": 1e-4}.get(dtype, 0.0)
