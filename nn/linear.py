@@ -8,8 +8,9 @@ from autodiff.op import OpError
 from autodiff.tensor import Tensor
 from nn import init
 from nn.functional import linear
+from nn.lazy import LazyModuleMixin
 from nn.module import Module
-from nn.parameter import Parameter
+from nn.parameter import Parameter, UninitializedParameter
 
 
 class Linear(Module):
@@ -56,6 +57,42 @@ class Linear(Module):
 
 
 Dense = Linear
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """A `Linear` whose `in_features` is the last length of its first input.
+
+    >>> import autodiff as ad, nn
+    >>> layer = nn.LazyLinear(3)
+    >>> _ = layer(ad.zeros(5, 2))
+    >>> layer
+    Linear(in_features=2, out_features=3, bias=True)
+    """
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(0, 0, False)
+        self.out_features = out_features
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values, once the sizes are known."""
+        if self.in_features and not self.has_uninitialized_params():
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Take `in_features` from the input, unless a state has been loaded, and draw initial values."""
+        if not isinstance(self.weight, UninitializedParameter):
+            self.in_features = self.weight.shape[1]
+            return
+        self.in_features = input.shape[-1]
+        self.weight.materialize((self.out_features, self.in_features))
+        if isinstance(self.bias, UninitializedParameter):
+            self.bias.materialize((self.out_features,))
+        self.reset_parameters()
 
 
 class Identity(Module):

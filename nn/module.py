@@ -1,29 +1,18 @@
 """The base of every layer and model: holds parameters, buffers and other modules under their attribute names."""
 
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any, Self
 
 import autodiff as ad
 from autodiff.dtypes import as_dtype
 from autodiff.tensor import Tensor, check_device
 from nn.call_error import name_the_module
-from nn.parameter import Parameter
-from nn.plain_container import warn_about_plain_container
+from nn.module_hooks import Hooked, call_with_hooks
 from nn.representation import format_members, indent
-from nn.state import IncompatibleKeys, compare_states
-
-PARAMETER, BUFFER, TEMPORARY_BUFFER, MODULE = "parameter", "buffer", "temporary buffer", "module"
-_EXPECTED = {
-    PARAMETER: "nn.Parameter(...), or write the values in place under ad.no_grad()",
-    BUFFER: "a tensor",
-    TEMPORARY_BUFFER: "a tensor",
-    MODULE: "an nn.Module",
-}
+from nn.state import Stateful
 
 
-class Module:
+class Module(Hooked, Stateful):
     """A layer or a model: a function with parameters.
 
     A subclass calls ``super().__init__()``, assigns parameters and other modules to its attributes, and defines
@@ -45,9 +34,6 @@ class Module:
     """
 
     training: bool
-    # What each registered attribute is: PARAMETER, BUFFER, TEMPORARY_BUFFER or MODULE, in PyTorch's order. The values
-    # are ordinary attributes, so that reading `self.weight` costs no more than reading any other.
-    _registered: dict[str, str]
 
     def __init__(self) -> None:
         self.__dict__["_registered"] = {}
@@ -59,206 +45,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self.forward(*args, **kwargs)
+            if self._call_hooks is None:
+                return self.forward(*args, **kwargs)
+            return call_with_hooks(self, args, kwargs)
         except Exception as error:
             name_the_module(error, self, args, kwargs)
             raise
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter):
-            self._register(name, value, PARAMETER)
-        elif isinstance(value, Module):
-            self._register(name, value, MODULE)
-        else:
-            kind = self.__dict__.get("_registered", {}).get(name)
-            if kind is not None:
-                _check_value(type(self).__name__, name, value, kind)
-            elif isinstance(value, list | tuple | dict):
-                self._warn_about_plain_container(name, value)
-            object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        # Runs only when ordinary lookup has failed.
-        if "_registered" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__}.__init__() must call super().__init__() first")
-        close = [] if name.startswith("_") else get_close_matches(name, [n for n in dir(self) if n[0] != "_"], 1)
-        hint = f". Did you mean {close[0]!r}?" if close else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
-
-    def __delattr__(self, name: str) -> None:
-        object.__delattr__(self, name)
-        self._registered.pop(name, None)
-
-    def __copy__(self) -> Self:
-        copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__, _registered=dict(self._registered))
-        return copy
-
-    def _register(self, name: str, value: Any, kind: str) -> None:
-        if "_registered" not in self.__dict__:
-            cls = type(self).__name__
-            raise AttributeError(
-                f"cannot assign {kind} {name!r} before {cls} is initialised: "
-                f"call super().__init__() first in {cls}.__init__()"
-            )
-        if self._registered.get(name, kind) != kind:
-            del self._registered[name]
-        self._registered[name] = kind
-        self.__dict__[name] = value
-
-    def _register_new(self, name: str, value: Any, kind: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"the name of a {kind} must be a string, got {type(name).__name__}")
-        if not name or "." in name:
-            raise KeyError(f"the name of a {kind} must not be empty or contain a dot, which joins names; got {name!r}")
-        if (name in self.__dict__ and self.__dict__.get("_registered", {}).get(name) != kind) or hasattr(
-            type(self), name
-        ):
-            raise KeyError(f"{type(self).__name__} already has an attribute {name!r}: choose another name")
-        _check_value(type(self).__name__, name, value, kind)
-        self._register(name, value, kind)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter, or None for one that is absent; KeyError if the name is taken or is no attribute's name."""
-        self._register_new(name, param, PARAMETER)
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is part of the module's state and is not trained, such as a running mean.
-
-        It is converted with the module, and is in `state_dict` if `persistent`.
-        """
-        self._register_new(name, tensor, BUFFER if persistent else TEMPORARY_BUFFER)
-
-    def register_module(self, name: str, module: "Module | None") -> None:
-        """Add a module under a computed name; KeyError if the name is taken or is no attribute's name."""
-        self._register_new(name, module, MODULE)
-
-    add_module = register_module
-
-    def _warn_about_plain_container(self, name: str, value: Any) -> None:
-        warn_about_plain_container(self, name, value, Module, self.modules())
-        warn_about_plain_container(self, name, value, Parameter, self.parameters())
-
-    def _members(self, *kinds: str) -> Mapping[str, Any]:
-        values = self.__dict__
-        return MappingProxyType({name: values[name] for name, kind in self._registered.items() if kind in kinds})
-
-    @property
-    def _parameters(self) -> Mapping[str, Parameter | None]:
-        return self._members(PARAMETER)
-
-    @property
-    def _buffers(self) -> Mapping[str, Tensor | None]:
-        return self._members(BUFFER, TEMPORARY_BUFFER)
-
-    @property
-    def _modules(self) -> Mapping[str, "Module | None"]:
-        return self._members(MODULE)
-
-    def named_modules(
-        self, memo: set["Module"] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, "Module"]]:
-        """This module and all modules inside it with their dotted paths, outer ones first.
-
-        A module that is reached twice is given once, unless `remove_duplicate` is False; those in `memo` are left out.
-        """
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                yield from module.named_modules(memo, join(prefix, name), remove_duplicate)
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
-        """This module and all modules inside it, outer ones first."""
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules directly inside this one with their names, each once."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def children(self) -> Iterator["Module"]:
-        """The modules directly inside this one, each once."""
-        return (module for _, module in self.named_children())
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their dotted paths; a shared one once, unless `remove_duplicate` is False.
-
-        >>> import nn
-        >>> [name for name, parameter in nn.Sequential(nn.Linear(2, 3), nn.ReLU()).named_parameters()]
-        ['0.weight', '0.bias']
-        """
-        return self._named_members((PARAMETER,), prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, of this module alone if not `recurse`; what an optimizer takes."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """The buffers with their dotted paths; a shared one once, unless `remove_duplicate` is False."""
-        return self._named_members((BUFFER, TEMPORARY_BUFFER), prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, of this module alone if not `recurse`."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _named_members(
-        self, kinds: tuple[str, ...], prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, Any]]:
-        seen = set()
-        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
-        for path, module in modules:
-            for name, tensor in module._members(*kinds).items():
-                if tensor is not None and id(tensor) not in seen:
-                    if remove_duplicate:
-                        seen.add(id(tensor))
-                    yield join(path, name), tensor
-
-    def get_submodule(self, target: str) -> "Module":
-        """The module at a dotted path, the module itself for an empty one; AttributeError if there is none."""
-        module = self
-        for name in target.split(".") if target else ():
-            found = module._modules.get(name)
-            if found is None:
-                names = ", ".join(module._modules) or "none"
-                raise AttributeError(
-                    f"{type(self).__name__} has no submodule {target!r}: there is no {name!r} in "
-                    f"{type(module).__name__} (its modules: {names})"
-                )
-            module = found
-        return module
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted path; AttributeError if there is none."""
-        parameter: Parameter = self._get_tensor(target, PARAMETER)
-        return parameter
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted path; AttributeError if there is none."""
-        buffer: Tensor = self._get_tensor(target, BUFFER, TEMPORARY_BUFFER)
-        return buffer
-
-    def _get_tensor(self, target: str, *kinds: str) -> Any:
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        tensors = module._members(*kinds)
-        if tensors.get(name) is None:
-            raise AttributeError(
-                f"{type(self).__name__} has no {kinds[0]} {target!r}: there is no {name!r} in "
-                f"{type(module).__name__} (its {kinds[0]}s: {', '.join(tensors) or 'none'})"
-            )
-        return tensors[name]
 
     def apply(self, fn: Callable[["Module"], object]) -> Self:
         """Call `fn` on every module inside and then on this one, to initialise weights for example."""
@@ -331,37 +123,24 @@ class Module:
         """Convert to float16, in place."""
         return self.type(ad.float16)
 
-    def state_dict(
-        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
-        """The parameters and persistent buffers by their dotted paths, sharing memory with the module.
+    def bfloat16(self) -> Self:
+        """TypeError: NumPy has no bfloat16."""
+        raise TypeError("bfloat16 is not available, since NumPy has no such dtype; use half() or float()")
 
-        They are cut off from the graph unless `keep_vars`; `destination` is filled and returned if it is given.
+    def cpu(self) -> Self:
+        """The module itself: "cpu" is the only device."""
+        return self
 
-        >>> import nn
-        >>> {name: tensor.shape for name, tensor in nn.Sequential(nn.Linear(2, 3)).state_dict().items()}
-        {'0.weight': (3, 2), '0.bias': (3,)}
-        """
-        state = {} if destination is None else destination
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, tensor in [*module._members(PARAMETER).items(), *module._members(BUFFER).items()]:
-                if tensor is not None:
-                    state[prefix + join(path, name)] = tensor if keep_vars else tensor.detach()
-        return state
+    def cuda(self, device: Any = None) -> Self:
+        """An error: "cpu" is the only device."""
+        return self.to(device="cuda")
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Copy the values of `state_dict` into the parameters and buffers of the same names.
+    def share_memory(self) -> Self:
+        """The module itself; its arrays belong to this process."""
+        return self
 
-        Returns the keys that were missing and unexpected. Everything is compared first: RuntimeError lists all that
-        does not fit, and nothing has changed. If not `strict`, keys that only one side has are left out.
-        """
-        own = Module.state_dict(self)
-        result = compare_states(type(self).__name__, own, state_dict, strict)
-        with ad.no_grad():
-            for name, tensor in own.items():
-                if name in state_dict:
-                    tensor.copy_(ad.as_tensor(state_dict[name]))
-        return result
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: there is no compiler, and the module is called as it is."""
 
     def extra_repr(self) -> str:
         """What `repr` shows between the parentheses, such as the sizes; subclasses define it."""
@@ -371,18 +150,3 @@ class Module:
         extra = self.extra_repr()
         children = [f"({name}): {indent(repr(module))}" for name, module in self._modules.items()]
         return format_members(type(self).__name__, extra.split("\n") if extra else [], children)
-
-
-def join(path: str, name: str) -> str:
-    """The dotted path of what is called `name` inside `path`."""
-    return f"{path}.{name}" if path else name
-
-
-def _check_value(module: str, name: str, value: Any, kind: str) -> None:
-    """TypeError unless `value` is None or what is registered as a `kind`."""
-    cls = {PARAMETER: Parameter, MODULE: Module}.get(kind, Tensor)
-    if value is not None and not isinstance(value, cls):
-        raise TypeError(
-            f"cannot assign {type(value).__name__} to {module}.{name}, a registered {kind}: expected "
-            f"{_EXPECTED[kind]}, or None"
-        )

@@ -6,19 +6,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nn.module import Module
+    from nn.members import Members
 
 
-def warn_about_plain_container(owner: "Module", name: str, value: Any, kind: type, registered: Iterator[Any]) -> None:
-    """Warn if `value`, assigned to the attribute `name`, holds any of `kind` that is not among those `registered`."""
-    found = [element for element in _elements(value) if isinstance(element, kind)]
+def warn_about_plain_container(
+    owner: "Members", name: str, value: Any, kind: str, cls: type, registered: Iterator[Any]
+) -> None:
+    """Warn if `value`, assigned to the attribute `name`, holds any instance of `cls` not `registered`."""
+    found = [element for element in _elements(value) if isinstance(element, cls)]
     if not found:
         return
     known = {id(element) for element in registered}
     if any(id(element) not in known for element in found):
-        container = f"nn.{kind.__name__}{'Dict' if isinstance(value, dict) else 'List'}"
+        container = f"nn.{kind}{'Dict' if isinstance(value, dict) else 'List'}"
         warnings.warn(
-            f"{type(owner).__name__}.{name} is a plain {type(value).__name__} that holds {kind.__name__.lower()}s, "
+            f"{type(owner).__name__}.{name} is a plain {type(value).__name__} that holds {kind.lower()}s, "
             f"which are not registered: parameters(), state_dict() and train() do not see them; use {container}",
             stacklevel=4,
         )

@@ -277,15 +277,27 @@ def test_all_or_nothing_loading() -> None:
     assert all(ad.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
-def test_old_loss_arguments() -> None:
-    for call in (
-        lambda: nn.MSELoss(size_average=False),
-        lambda: nn.CrossEntropyLoss(reduce=False),
-        lambda: nn.functional.mse_loss(ad.ones(1), ad.ones(1), None),
-    ):
-        with pytest.raises(TypeError, match="argument"):
-            call()
-    assert nn.functional.mse_loss(ad.ones(2), ad.zeros(2), reduction="sum").item() == 2.0
+def test_gradient_of_ctc() -> None:
+    scores = ad.randn(4, 1, 3, dtype=ad.float64).requires_grad_()
+    log_probs = scores.log_softmax(2).detach().requires_grad_()
+    loss = nn.functional.ctc_loss(log_probs, ad.tensor([[1, 2]]), [4], [2])
+    assert ad.gradcheck(lambda x: nn.functional.ctc_loss(x, ad.tensor([[1, 2]]), [4], [2]), [log_probs])
+    (direct,) = ad.grad(loss, log_probs)
+    # One path through each time: the shares of the classes sum to 1, over the target's length.
+    np.testing.assert_allclose(direct.numpy().sum(2), -0.5)
+    impossible = nn.functional.ctc_loss(log_probs, ad.tensor([[1, 1, 1]]), [4], [3])
+    assert impossible.item() == float("inf")
+    assert not ad.grad(impossible, log_probs)[0].any()
+
+
+def test_sparse_gradients() -> None:
+    with pytest.raises(OpError, match="expected sparse=False"):
+        nn.Embedding(3, 2, sparse=True)
+
+
+def test_rows_of_padding() -> None:
+    with pytest.raises(ValueError, match="expected a padding_idx from -3 to 2"):
+        nn.Embedding(3, 2, padding_idx=3)
 
 
 def test_softmax_needs_dim() -> None:

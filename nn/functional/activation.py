@@ -1,53 +1,316 @@
-"""Activation functions."""
+"""Activation functions that bend smoothly."""
 
+import math
 from typing import Any
 
+import numpy as np
+
 import autodiff as ad
-from autodiff.ops.exponential import leaky_relu as _leaky_relu
-from autodiff.tensor import Tensor
+from autodiff.domain import Interval, away_from
+from autodiff.op import OpError, Recorder
+from autodiff.ops.conversion import floating
+from autodiff.ops.error_function import ndtr
+from autodiff.ops.exponential import sigmoid as _sigmoid
+from autodiff.ops.masking import choose
+from autodiff.recorders import elementwise
+from autodiff.tensor import Array, Tensor
 from nn.functional.inplace import write_into
 
 sigmoid = ad.sigmoid
 tanh = ad.tanh
+# The numbers for which the mean 0 and the variance 1 of a layer's inputs are a fixed point (Klambauer et al. 2017).
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0), elementwise; its gradient at 0 is 0.
+def _elu_kernel(x: Array, alpha: float, scale: float, input_scale: float) -> Any:
+    below = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
+    return choose(x > 0, x if scale == 1 else x * scale, below)
 
-    >>> import autodiff as ad
-    >>> relu(ad.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-    output = ad.relu(input)
+
+def _elu_rule(g: Any, y: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    below = np.exp(np.minimum(x, 0.0) * input_scale) * (alpha * scale * input_scale)
+    return g * np.where(x <= 0, below, scale)
+
+
+_elu: Recorder = elementwise(
+    "elu",
+    _elu_kernel,
+    vjp=_elu_rule,
+    saves="x",
+    arity=1,
+    domain=away_from(0.0, low=-15.0, high=15.0),
+    analytic=False,
+    doc="scale x where it is positive, else scale alpha (exp(input_scale x) - 1), whose slope it has at 0.",
+)
+
+
+def _silu_kernel(x: Array) -> Any:
+    gate = _sigmoid.rule(x)
+    return x * gate, gate
+
+
+def _silu_rule(g: Any, y: Any, x: Any) -> Any:
+    gate = _sigmoid.rule(x)
+    return g * (gate + y * (1 - gate))
+
+
+_silu: Recorder = elementwise(
+    "silu",
+    _silu_kernel,
+    vjp=_silu_rule,
+    fast=lambda g, y, x, memo: g * (memo + y * (1 - memo)),
+    memo=True,
+    saves="x y",
+    domain=Interval(-15, 15),
+    doc="x sigmoid(x).",
+)
+
+
+def _mish_parts(x: Any) -> tuple[Any, Any]:
+    """tanh(softplus(x)) and sigmoid(x), both from one exponential; beyond the limit both are 1."""
+    e = np.exp(np.minimum(x, 5.0 if x.dtype.itemsize == 2 else 20.0))
+    n = e * (e + 2)
+    return n / (n + 2), e / (e + 1)
+
+
+def _mish_kernel(x: Array) -> Any:
+    parts = _mish_parts(x)
+    return x * parts[0], parts
+
+
+def _mish_slope(x: Any, gate: Any, probability: Any) -> Any:
+    return gate + x * ((1 - gate * gate) * probability)
+
+
+def _mish_rule(g: Any, y: Any, x: Any) -> Any:
+    gate, probability = _mish_parts(x)
+    return g * _mish_slope(x, gate, probability)
+
+
+_mish: Recorder = elementwise(
+    "mish",
+    _mish_kernel,
+    vjp=_mish_rule,
+    fast=lambda g, y, x, memo: g * _mish_slope(x, *memo),
+    memo=True,
+    saves="x",
+    domain=Interval(-15, 15),
+    doc="x tanh(log(1 + eˣ)).",
+)
+
+
+def _gelu_kernel(x: Array) -> Any:
+    # Not 1 + erf(x / √2), of which left of -4 hardly a digit is right.
+    share = ndtr.rule(x)
+    return x * share, share
+
+
+def _density(x: Any) -> Any:
+    return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+_gelu: Recorder = elementwise(
+    "gelu",
+    _gelu_kernel,
+    vjp=lambda g, y, x: g * (ndtr.rule(x) + x * _density(x)),
+    fast=lambda g, y, x, memo: g * (memo + x * _density(x)),
+    memo=True,
+    saves="x",
+    domain=Interval(-6, 6),
+    analytic=False,
+    doc="x Φ(x) with the normal distribution function Φ.",
+)
+CUBE, SLOPE = 0.044715, 2 * math.sqrt(2 / math.pi)
+
+
+def _gelu_tanh_kernel(x: Array) -> Any:
+    # (1 + tanh(u)) / 2 is sigmoid(2 u), which is exact in its tails.
+    gate = _sigmoid.rule(x * (x * x * (CUBE * SLOPE) + SLOPE))
+    return x * gate, gate
+
+
+def _gelu_tanh_slope(x: Any, y: Any, gate: Any) -> Any:
+    return gate + y * ((1 - gate) * (x * x * (3 * CUBE * SLOPE) + SLOPE))
+
+
+_gelu_tanh: Recorder = elementwise(
+    "gelu_tanh",
+    _gelu_tanh_kernel,
+    vjp=lambda g, y, x: g * _gelu_tanh_slope(x, y, _sigmoid.rule(x * (x * x * (CUBE * SLOPE) + SLOPE))),
+    fast=lambda g, y, x, memo: g * _gelu_tanh_slope(x, y, memo),
+    memo=True,
+    saves="x y",
+    domain=Interval(-3, 3),
+    doc="x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.",
+)
+
+
+def _log_of_one_plus_exp(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _softplus_kernel(x: Array, beta: float, threshold: float) -> Any:
+    z = x * beta
+    return np.where(z > threshold, x, _log_of_one_plus_exp(z) / beta)
+
+
+_softplus: Recorder = elementwise(
+    "softplus",
+    _softplus_kernel,
+    vjp=lambda g, y, x, beta, threshold: np.where(x * beta > threshold, g, g * _sigmoid.rule(x * beta)),
+    saves="x",
+    arity=1,
+    domain=Interval(-15, 15),
+    analytic=False,
+    doc="log(1 + exp(beta x)) / beta, and x where beta x is above the threshold.",
+)
+_logsigmoid: Recorder = elementwise(
+    "logsigmoid",
+    lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
+    vjp=lambda g, y, x: g * _sigmoid.rule(-x),
+    saves="x",
+    domain=Interval(-15, 15),
+    analytic=False,
+    doc="The logarithm of sigmoid(x), exact where that underflows.",
+)
+
+
+def _output(name: str, op: Recorder, input: Tensor, inplace: bool = False, **params: Any) -> Tensor:
+    output = op(floating(name, input), **params)
     return write_into(input, output) if inplace else output
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where it is positive, else negative_slope · x; its gradient at 0 is the slope.
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where it is positive, else alpha (eˣ - 1); its gradient at 0 is alpha. Source: Clevert et al. 2015.
 
     >>> import autodiff as ad
-    >>> leaky_relu(ad.tensor([-1.0, 2.0]))
-    tensor([-0.0100,  2.0000])
+    >>> elu(ad.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
     """
-    output = _leaky_relu(input, negative_slope=negative_slope)
-    return write_into(input, output) if inplace else output
+    return _output("elu", _elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1.0)
 
 
-def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    """eˣ divided by its sum along `dim`, without overflow; `dtype` converts first.
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1. Source: Klambauer et al. 2017.
 
     >>> import autodiff as ad
-    >>> softmax(ad.zeros(2), dim=0)
-    tensor([0.5000, 0.5000])
+    >>> selu(ad.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
     """
-    return ad.softmax(input, dim, dtype)
+    return _output("selu", _elu, input, inplace, alpha=SELU_ALPHA, scale=SELU_SCALE, input_scale=1.0)
 
 
-def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    """The logarithm of `softmax`, without overflow; `dtype` converts first.
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where it is positive, else alpha (exp(x / alpha) - 1), with slope 1 at 0. ValueError if alpha is 0.
+
+    Source: Barron 2017.
 
     >>> import autodiff as ad
-    >>> log_softmax(ad.zeros(2), dim=0)
-    tensor([-0.6931, -0.6931])
+    >>> celu(ad.tensor([-1.0, 2.0]), 2.0)
+    tensor([-0.7869,  2.0000])
     """
-    return ad.log_softmax(input, dim, dtype)
+    if alpha == 0:
+        raise ValueError("celu expected an alpha other than 0, by which the input is divided")
+    return _output("celu", _elu, input, inplace, alpha=alpha, scale=1.0, input_scale=1 / alpha)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x sigmoid(x), also called swish. Source: Elfwing et al. 2017.
+
+    >>> import autodiff as ad
+    >>> silu(ad.tensor([0.0, 2.0]))
+    tensor([0.0000, 1.7616])
+    """
+    return _output("silu", _silu, input, inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x tanh(softplus(x)). Source: Misra 2019.
+
+    >>> import autodiff as ad
+    >>> mish(ad.tensor([0.0, 2.0]))
+    tensor([0.0000, 1.9440])
+    """
+    return _output("mish", _mish, input, inplace)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x Φ(x) with the normal distribution function Φ; with `approximate` "tanh" by a formula with tanh.
+
+    ValueError for another `approximate`. Source: Hendrycks and Gimpel 2016.
+
+    >>> import autodiff as ad
+    >>> gelu(ad.tensor([0.0, 2.0]))
+    tensor([0.0000, 1.9545])
+    """
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f'gelu expected approximate="none" or "tanh", got {approximate!r}')
+    return _output("gelu", _gelu if approximate == "none" else _gelu_tanh, input)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above the threshold.
+
+    >>> import autodiff as ad
+    >>> softplus(ad.tensor([0.0, 2.0]))
+    tensor([0.6931, 2.1269])
+    """
+    return _output("softplus", _softplus, input, beta=beta, threshold=threshold)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """The logarithm of sigmoid(x), exact where that underflows.
+
+    >>> import autodiff as ad
+    >>> logsigmoid(ad.tensor([0.0, -1000.0]))
+    tensor([-6.9315e-01, -1.0000e+03])
+    """
+    return _output("logsigmoid", _logsigmoid, input)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|).
+
+    >>> import autodiff as ad
+    >>> softsign(ad.tensor([-1.0, 3.0]))
+    tensor([-0.5000,  0.7500])
+    """
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x).
+
+    >>> import autodiff as ad
+    >>> tanhshrink(ad.tensor([0.0, 2.0]))
+    tensor([0.0000, 1.0360])
+    """
+    return input - input.tanh()
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a sigmoid(b) of the two halves a and b along `dim`; OpError if there are no halves. Source: Dauphin et al. 2016.
+
+    >>> import autodiff as ad
+    >>> glu(ad.tensor([3.0, 0.0]))
+    tensor([1.5000])
+    """
+    if not input.ndim or input.shape[dim] % 2:
+        raise OpError(f"glu expected an even length along dim {dim}, to halve it; got shape {input.shape}")
+    a, b = input.chunk(2, dim)
+    return a * sigmoid(b)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu`, written into the input."""
+    return elu(input, alpha, inplace=True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """`selu`, written into the input."""
+    return selu(input, inplace=True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`celu`, written into the input."""
+    return celu(input, alpha, inplace=True)

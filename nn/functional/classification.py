@@ -10,8 +10,9 @@ import autodiff as ad
 from autodiff.op import OpError, describe
 from autodiff.tensor import Array, Tensor, wrap
 from nn.functional.class_ops import cross_entropy_at, weighted_sum_at
+from nn.functional.linear import linear
 from nn.functional.operands import arrays_of
-from nn.functional.reduction import check_reduction, reduce
+from nn.functional.reduction import check_reduction, chosen, reduced
 
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
@@ -26,7 +27,13 @@ class Targets(NamedTuple):
 
 
 def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """Minus the log-probability of the target class, of log-probabilities (C), (N, C) or (N, C, d1, ...).
 
@@ -38,6 +45,7 @@ def nll_loss(
     >>> nll_loss(ad.tensor([[-0.5, -1.5], [-2.0, -0.1]]), ad.tensor([0, 1]))
     tensor(0.3000)
     """
+    reduction = chosen(reduction, size_average, reduce)
     x, t = arrays_of("nll_loss", input, target)
     targets = _targets("nll_loss", x, t, weight, ignore_index, reduction)
     if reduction == "none":
@@ -49,8 +57,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -66,13 +75,14 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy expected label_smoothing from 0 to 1, got {label_smoothing!r}")
+    reduction = chosen(reduction, size_average, reduce)
     x, t = arrays_of("cross_entropy", input, target)
     axis = _class_axis(x)
     if t.dtype.kind == "f" and t.shape == x.shape:
         if ignore_index >= 0:
             raise ValueError("cross_entropy: ignore_index is for targets that are class indices, not probabilities")
         target = target * (1 - label_smoothing) + label_smoothing / x.shape[axis] if label_smoothing else target
-        return reduce(-(_weighted(ad.log_softmax(input, axis), weight, axis) * target).sum(axis), reduction)
+        return reduced(-(_weighted(ad.log_softmax(input, axis), weight, axis) * target).sum(axis), reduction)
     targets = _targets("cross_entropy", x, t, weight, ignore_index, reduction)
     if reduction != "none" and not label_smoothing:
         return _total(cross_entropy_at(input, axis=axis, at=targets.at, weights=_factors(targets)), targets)
@@ -177,3 +187,52 @@ def _weighted(scores: Tensor, weight: Tensor | None, axis: int) -> Tensor:
         return scores
     weights = _class_weights("cross_entropy", weight, scores.array)
     return scores * wrap(weights.reshape(-1, *(1,) * (scores.ndim - axis - 1)))
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """`cross_entropy` of the scores that a linear map of the input (N, in) or (in) gives.
+
+    The map has a weight (C, in), or (C, d1, ..., in) for scores (N, C, d1, ...), and a bias (C) or (C, d1, ...).
+    OpError for other shapes.
+
+    >>> import autodiff as ad
+    >>> linear_cross_entropy(ad.ones(1, 2), ad.zeros(3, 2), ad.tensor([0]))
+    tensor(1.0986)
+    """
+    shape = (*input.shape[:-1], *linear_weight.shape[:-1])
+    several = linear_weight.ndim > 2
+    if (
+        input.ndim not in ((2,) if several else (1, 2))
+        or linear_weight.shape[-1:] != input.shape[-1:]
+        or len(shape) < 1
+    ):
+        raise OpError(
+            f"linear_cross_entropy expected an input (N, in) and a weight (C, in) or (C, d1, ..., in), got "
+            f"{describe(input)} and {describe(linear_weight)}"
+        )
+    if linear_bias is not None and linear_bias.shape != linear_weight.shape[:-1]:
+        raise OpError(
+            f"linear_cross_entropy expected a bias of shape {linear_weight.shape[:-1]}, got {describe(linear_bias)}"
+        )
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = linear(input, linear_weight.reshape(-1, input.shape[-1]), bias).reshape(shape)
+    if ignore_index is not None and target.shape == shape:
+        raise ValueError("linear_cross_entropy: ignore_index is for class indices, not probabilities")
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )

@@ -1,42 +1,17 @@
-"""Normalisation by the statistics of a batch."""
+"""Normalisation: by the statistics of a batch, a sample, a group of channels, or of what lies around."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+import autodiff as ad
 from autodiff import writes
-from autodiff.domain import POSITIVE, REALS
 from autodiff.op import OpError, describe
-from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
-
-
-def _scale(var: Any, weight: Any, eps: float) -> Any:
-    scale = 1 / np.sqrt(var + eps)
-    return scale if weight is None else weight * scale
-
-
-def _normalize(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
-    y = (x - mean) * _scale(var, weight, eps)
-    return y if bias is None else y + bias
-
-
-# What is normalised is a function of the statistics too; in training these are computed from x by ops of their own.
-_normalized = operation(
-    "batch_norm",
-    _normalize,
-    vjp=(
-        lambda g, y, x, mean, var, weight, bias, eps: g * _scale(var, weight, eps),
-        lambda g, y, x, mean, var, weight, bias, eps: -g * _scale(var, weight, eps),
-        lambda g, y, x, mean, var, weight, bias, eps: g * (x - mean) * (-0.5 * _scale(var, weight, eps) / (var + eps)),
-        lambda g, y, x, mean, var, weight, bias, eps: g * ((x - mean) / np.sqrt(var + eps)),
-        lambda g, y, x, mean, var, weight, bias, eps: g,
-    ),
-    saves=("var weight", "var weight", "x mean var weight", "x mean var", ""),
-    domain=(REALS, REALS, POSITIVE, REALS, REALS),
-    doc="(x - mean) / √(var + eps) · weight + bias.",
-)
+from autodiff.ops.conversion import floating
+from autodiff.tensor import Array, Tensor, wrap
+from nn.functional.standardize import View, moments, scale_and_shift, standardize
 
 
 def batch_norm(
@@ -63,42 +38,220 @@ def batch_norm(
     """
     if eps < 0 or (eps == 0 and training):
         raise ValueError(f"batch_norm expected a positive eps, got {eps}")
-    channels = input.shape[1] if input.ndim > 1 else None
-    given_by_name = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
-    for name, given in given_by_name.items():
-        if given is not None and (given.shape != (channels,) or given.dtype != input.dtype):
-            raise OpError(
-                f"batch_norm expected an input (N, {given.numel()}, *) of {given.dtype}, to which its {name} belongs; "
-                f"got {describe(input)}"
-            )
-    beside = (1, -1, *(1,) * (input.ndim - 2))
-    if training:
-        mean, var = _batch_statistics(input, running_mean, running_var, momentum)
-    elif running_mean is None or running_var is None:
-        raise OpError("batch_norm expected running_mean and running_var, because it is not training; got None")
-    else:
-        mean, var = running_mean.reshape(beside), running_var.reshape(beside)
-    if input.ndim > 2:
-        weight, bias = (None if given is None else given.reshape(beside) for given in (weight, bias))
-    output: Tensor = _normalized(input, mean, var, weight, bias, eps=eps)
+    shape = input.shape
+    channels = shape[1] if len(shape) > 1 else None
+    _check_channels("batch_norm", input, channels, running_mean, running_var, weight, bias)
+    view = (shape[0] if shape else 0, channels or 0, math.prod(shape[2:]))
+    if not training:
+        return _by_running_statistics("batch_norm", input, running_mean, running_var, weight, bias, eps, view)
+    count = view[0] * view[2]
+    if count <= 1:
+        raise OpError(
+            f"batch_norm expected more than one value per channel in training, got an input of shape {shape}; "
+            f"use a larger batch, or evaluation mode (model.eval())"
+        )
+    known = None
+    if running_mean is not None or running_var is not None:
+        known = mean, var = moments(input.array, view)
+        _move(running_mean, mean, momentum)
+        _move(running_var, var * (count / (count - 1)), momentum)
+    return _scaled(standardize(input, view=view, eps=eps, centred=True, known=known), weight, bias, view)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`batch_norm` of each sample by itself: each channel of each sample of (N, C, d1, ...) to mean 0 and variance 1.
+
+    The running statistics are moved to the means of the samples' over the batch; without `use_input_stats` they are
+    what is normalised with. OpError for another number of channels, and for a single value in each channel of a sample.
+    Source: Ulyanov, Vedaldi and Lempitsky 2016.
+
+    >>> import autodiff as ad
+    >>> instance_norm(ad.tensor([[[1.0, 3.0], [0.0, 8.0]]]))
+    tensor([[[-1.0000,  1.0000],
+             [-1.0000,  1.0000]]])
+    """
+    shape = input.shape
+    if len(shape) < 2:
+        raise OpError(f"instance_norm expected an input (N, C, ...), got shape {shape}")
+    samples, channels, inner = shape[0], shape[1], math.prod(shape[2:])
+    _check_channels("instance_norm", input, channels, running_mean, running_var, weight, bias)
+    view, apart = (samples, channels, inner), (1, samples * channels, inner)
+    if not use_input_stats:
+        return _by_running_statistics("instance_norm", input, running_mean, running_var, weight, bias, eps, view)
+    if inner == 1:
+        raise ValueError(
+            f"instance_norm expected more than one value in each channel of a sample, got an input of shape {shape}"
+        )
+    known = None
+    if running_mean is not None or running_var is not None:
+        known = mean, var = moments(input.array, apart)
+        _move(running_mean, mean.reshape(samples, channels).mean(0), momentum)
+        _move(running_var, var.reshape(samples, channels).mean(0) * (inner / (inner - 1)), momentum)
+    return _scaled(standardize(input, view=apart, eps=eps, centred=True, known=known), weight, bias, view)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each of `num_groups` groups of channels of each sample of (N, C, ...) to mean 0 and variance 1.
+
+    Then times `weight` (C) plus `bias` (C). OpError for channels that the groups do not divide, ValueError for a single
+    value in each group. Source: Wu and He 2018.
+
+    >>> import autodiff as ad
+    >>> group_norm(ad.tensor([[1.0, 3.0, 0.0, 8.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
+    shape = input.shape
+    if len(shape) < 2 or num_groups < 1 or shape[1] % num_groups:
+        raise OpError(f"group_norm expected an input (N, C, ...) with C a multiple of {num_groups}, got shape {shape}")
+    samples, channels, inner = shape[0], shape[1], math.prod(shape[2:])
+    _check_channels("group_norm", input, channels, None, None, weight, bias)
+    each = channels // num_groups * inner
+    if samples * each == 1:
+        raise ValueError(f"group_norm expected more than one value in each group, got an input of shape {shape}")
+    y = standardize(
+        floating("group_norm", input), view=(1, samples * num_groups, each), eps=eps, centred=True, known=None
+    )
+    return _scaled(y, weight, bias, (samples, channels, inner))
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """All numbers of the last dimensions, which are `normalized_shape`, to mean 0 and variance 1.
+
+    Then times `weight` plus `bias`, both of `normalized_shape`. OpError for other shapes.
+    Source: Ba, Kiros and Hinton 2016.
+
+    >>> import autodiff as ad
+    >>> layer_norm(ad.tensor([[1.0, 3.0], [0.0, 8.0]]), [2])
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]])
+    """
+    rows, size = _rows_and_size("layer_norm", input, normalized_shape, weight, bias)
+    y = standardize(input, view=(1, rows, size), eps=eps, centred=True, known=None)
+    return _scaled(y, weight, bias, (rows, size, 1))
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """x / √(mean(x²) + eps) · weight over the last dimensions, which are `normalized_shape`.
+
+    By default `eps` is the distance from 1 to the next number of the dtype. OpError for other shapes.
+    Source: Zhang and Sennrich 2019.
+
+    >>> import autodiff as ad
+    >>> rms_norm(ad.tensor([3.0, 4.0]), [2])
+    tensor([0.8485, 1.1314])
+    """
+    rows, size = _rows_and_size("rms_norm", input, normalized_shape, weight, None)
+    if eps is None:
+        eps = float(np.finfo(input.dtype).eps)
+    return _scaled(standardize(input, view=(1, rows, size), eps=eps, centred=False, known=None), weight, None,
+                   (rows, size, 1))  # fmt: skip
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """x / (k + alpha · mean of x² over the `size` channels around)^beta, for x of shape (N, C, d1, ...).
+
+    Channels beyond the first and the last count as 0. OpError for fewer than three dimensions or a size below 1.
+    Source: Krizhevsky, Sutskever and Hinton 2012.
+
+    >>> import autodiff as ad
+    >>> local_response_norm(ad.tensor([[[1.0], [2.0]]]), size=2, alpha=2.0, beta=1.0)
+    tensor([[[0.5000],
+             [0.3333]]])
+    """
+    if input.ndim < 3 or size < 1:
+        raise OpError(
+            f"local_response_norm expected an input (N, C, d1, ...) and a size of at least 1, got shape {input.shape} "
+            f"and size {size}"
+        )
+    if not input.numel():
+        return input
+    before, after = (wrap(np.zeros((input.shape[0], n, *input.shape[2:]), input.dtype))
+                     for n in (size // 2, (size - 1) // 2))  # fmt: skip
+    windows = ad.cat([before, input * input, after], 1).unfold(1, size, 1)
+    output: Tensor = input / (windows.mean(-1) * alpha + k) ** beta
     return output
 
 
-def _batch_statistics(
-    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, momentum: float
-) -> tuple[Tensor, Tensor]:
-    """The mean and the biased variance of each channel, beside which the running ones are moved."""
-    axes = tuple(axis for axis in range(input.ndim) if axis != 1)
-    count = math.prod(input.shape[axis] for axis in axes)
-    if count <= 1:
-        raise OpError(
-            f"batch_norm expected more than one value per channel in training, got an input of shape {input.shape}; "
-            f"use a larger batch, or evaluation mode (model.eval())"
-        )
-    mean, var = input.mean(axes, keepdim=True), input.var(axes, correction=0, keepdim=True)
-    _move(running_mean, mean.array, momentum)
-    _move(running_var, var.array * (count / (count - 1)), momentum)
-    return mean, var
+def normalize(input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(‖x‖, eps), with the p-norm over `dim`: vectors of length 1.
+
+    >>> import autodiff as ad
+    >>> normalize(ad.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    output: Tensor = input / ad.linalg.vector_norm(input, p, dim, keepdim=True).clamp(min=eps)
+    return output
+
+
+def _check_channels(
+    name: str, input: Tensor, channels: int | None, running_mean: Any, running_var: Any, weight: Any, bias: Any
+) -> None:
+    """OpError unless all that is given has a number for each channel, in the input's dtype."""
+    dtype, shape = input.array.dtype, (channels,)
+    for given, what in (
+        (running_mean, "running_mean"),
+        (running_var, "running_var"),
+        (weight, "weight"),
+        (bias, "bias"),
+    ):
+        if given is not None and (given.array.shape != shape or given.array.dtype != dtype):
+            raise OpError(
+                f"{name} expected an input (N, {given.numel()}, *) of {given.dtype}, to which its {what} belongs; "
+                f"got {describe(input)}"
+            )
+
+
+def _rows_and_size(
+    name: str, input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None
+) -> tuple[int, int]:
+    """How many times `normalized_shape` stands in the input, and its size; OpError where a shape or dtype differs."""
+    last = tuple(normalized_shape)
+    shape = floating(name, input).shape
+    if not last or shape[-len(last) :] != last:
+        raise OpError(f"{name} expected an input whose last dimensions are {last}, got {describe(input)}")
+    for given, what in ((weight, "weight"), (bias, "bias")):
+        if given is not None and (given.array.shape != last or given.array.dtype != input.array.dtype):
+            raise OpError(f"{name} expected a {what} of {input.dtype} {last}, as the input has, got {describe(given)}")
+    return math.prod(shape[: -len(last)]), math.prod(last)
+
+
+def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None, view: View) -> Tensor:
+    return y if weight is None and bias is None else scale_and_shift(y, weight, bias, view=view)
+
+
+def _by_running_statistics(
+    name: str, input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Any, bias: Any, eps: float, view: View
+) -> Tensor:
+    if mean is None or var is None:
+        raise OpError(f"{name} expected running_mean and running_var, because it is not training; got None")
+    beside = (-1, *(1,) * (input.ndim - 2))
+    factor = wrap(1 / np.sqrt(var.array + eps).astype(input.dtype, copy=False))
+    if weight is not None:
+        factor = factor * weight
+    return _scaled(input - wrap(mean.array.reshape(beside)), factor, bias, view)
 
 
 def _move(running: Tensor | None, batch: Array, momentum: float) -> None:

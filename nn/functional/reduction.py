@@ -1,18 +1,37 @@
 """What losses do with the loss of each element."""
 
+import warnings
+
 from autodiff.tensor import Tensor
 
 REDUCTIONS = ("none", "mean", "sum")
 
 
-def reduce(loss: Tensor, reduction: str) -> Tensor:
-    """The mean or the sum of the losses, or all of them for "none"; ValueError for anything else."""
+def chosen(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction that is meant: the two older arguments, where one is given, decide, with a UserWarning."""
+    if size_average is None and reduce is None:
+        return reduction
+    averages, reduces = size_average in (None, True), reduce in (None, True)
+    name = "none" if not reduces else "mean" if averages else "sum"
+    warnings.warn(f"size_average and reduce are deprecated: write reduction={name!r} instead", stacklevel=3)
+    return name
+
+
+def reduced(
+    losses: Tensor, reduction: str, size_average: bool | None = None, reduce: bool | None = None, total: object = None
+) -> Tensor:
+    """The mean or the sum of the losses, or all of them for "none"; ValueError for anything else.
+
+    `total`, if given, is a tensor by which "mean" divides the sum.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = chosen(reduction, size_average, reduce)
     if reduction == "mean":
-        return loss.mean()
+        return losses.mean() if total is None else losses.sum() / total
     if reduction == "sum":
-        return loss.sum()
+        return losses.sum()
     check_reduction(reduction)
-    return loss
+    return losses
 
 
 def check_reduction(reduction: str) -> None:

@@ -115,8 +115,13 @@ def test_the_parameters_of_a_loss_are_named_by_its_module() -> None:
 
 
 def test_buffers_and_intermediate_results_are_named_too() -> None:
-    model = nn.BatchNorm1d(3).eval()
-    assert "running_mean" in draw(model, ad.ones(4, 3)).source
+    class Scaled(nn.Linear):
+        def forward(self, x: ad.Tensor) -> ad.Tensor:
+            return super().forward(x) * self.scale
+
+    model = Scaled(3, 3)
+    model.register_buffer("scale", ad.ones(3))
+    assert "label=scale" in draw(model, ad.ones(4, 3)).source
     w, x = ad.ones(3, requires_grad=True), ad.ones(2, 3)
     hidden = w * x
     source = draw(hidden.sum(), params={"hidden": hidden, "x": x}).source

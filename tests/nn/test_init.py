@@ -108,6 +108,60 @@ def test_bad_arguments() -> None:
         init.kaiming_normal_(ad.empty(2, 3), mode="fan_both")
 
 
+@pytest.mark.parametrize(("low", "high"), [(-2.0, 2.0), (1.0, 3.0), (-0.1, 0.1), (-0.5, 3.0)])
+def test_truncated_normal(low: float, high: float) -> None:
+    ad.manual_seed(0)
+    values = init.trunc_normal_(ad.empty(20_000, dtype=ad.float64), a=low, b=high).numpy()
+    assert values.min() >= low
+    assert values.max() <= high
+
+    def density(x: float) -> float:
+        return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+    mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    mean = (density(low) - density(high)) / mass
+    assert abs(values.mean() - mean) < 4 * values.std() / math.sqrt(values.size)
+
+
+def test_a_truncated_normal_far_from_its_mean_warns() -> None:
+    with pytest.warns(UserWarning, match="more than 2 standard deviations"):
+        init.trunc_normal_(ad.empty(3), 0.0, 1.0, 2.5, 3.0)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7), (8, 2), (4, 3, 2)])
+def test_orthogonal(shape: tuple[int, ...]) -> None:
+    q = init.orthogonal_(ad.empty(shape, dtype=ad.float64), 2.0).numpy().reshape(shape[0], -1)
+    gram = q.T @ q if q.shape[0] >= q.shape[1] else q @ q.T
+    np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
+
+
+def test_dirac_passes_channels_on() -> None:
+    weight = init.dirac_(ad.empty(3, 2, 3))
+    x = ad.randn(1, 2, 6)
+    y = nn.functional.conv1d(x, weight, padding=1)
+    np.testing.assert_array_equal(y[:, :2].numpy(), x.numpy())
+    assert not y[:, 2].numpy().any()
+    for shape, groups, message in (
+        ((3, 3), 1, "three, four or five dimensions"),
+        ((3, 2, 3), 2, "divide the 3 outputs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            init.dirac_(ad.empty(shape), groups)
+
+
+def test_sparse_columns() -> None:
+    values = init.sparse_(ad.empty(10, 4), 0.25).numpy()
+    assert ((values == 0).sum(axis=0) == 3).all()
+    for initialise in (init.orthogonal_, lambda x: init.sparse_(x, 0.1)):
+        with pytest.raises(ValueError, match=r"got shape \(3,\)"):
+            initialise(ad.empty(3))
+
+
+def test_old_names_warn() -> None:
+    with pytest.warns(FutureWarning, match="nn.init.uniform is deprecated; call nn.init.uniform_"):
+        init.uniform(ad.empty(2))
+
+
 def test_empty_weights_are_left_alone() -> None:
     for shape in ((0, 3), (3, 0), (0, 0)):
         for initialise in (init.xavier_normal_, init.kaiming_uniform_, init.lecun_normal_):

@@ -1,4 +1,4 @@
-"""Batch normalisation: the statistics of the batch in training, the running ones in evaluation."""
+"""Normalisation: the statistics of the batch in training, the running ones in evaluation; those of each sample."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ import autodiff as ad
 import nn
 from autodiff.op import OpError
 from nn import functional as F
+from nn.functional import standardize
 
 
 def batch(*shape: int) -> ad.Tensor:
@@ -105,3 +106,83 @@ def test_bad_inputs() -> None:
         F.batch_norm(ad.zeros(4, 3), None, None, ad.ones(2), training=True)
     with pytest.raises(ValueError, match=r"positive eps, got 0\.0"):
         F.batch_norm(ad.zeros(4, 3), None, None, training=True, eps=0.0)
+
+
+@pytest.mark.parametrize("view", [(1, 6, 4), (1, 24, 1), (4, 6, 1), (2, 3, 4)])
+@pytest.mark.parametrize("centred", [True, False])
+def test_in_parts(view: tuple[int, int, int], centred: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays that are computed in parts, or with many numbers, give what the rules give."""
+    params = {"view": view, "eps": 0.1, "centred": centred, "known": None}
+    x, g = (np.random.default_rng(seed).normal(size=(4, 6)) for seed in (0, 1))
+
+    def results() -> list[Any]:
+        t = ad.tensor(x, requires_grad=True)
+        y = standardize.standardize(t, **params)
+        return [y, *ad.grad(y, t, ad.tensor(g), retain_graph=True), *ad.grad(y, t, ad.tensor(g), create_graph=True)]
+
+    whole = results()
+    monkeypatch.setattr(standardize, "PART", 9)
+    monkeypatch.setattr(standardize, "LARGE", 3)
+    for part, expected in zip(results(), [whole[0], whole[2], whole[2]], strict=True):
+        np.testing.assert_allclose(part.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("view", "shape"), [((4, 6, 1), (4, 6)), ((2, 3, 4), (2, 3, 2, 2))])
+def test_moments_that_are_known_change_no_bit(view: tuple[int, int, int], shape: tuple[int, ...]) -> None:
+    t = ad.tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
+    found = []
+    for known in (None, standardize.moments(t.detach().numpy(), view)):
+        y = standardize.standardize(t, view=view, eps=1e-5, centred=True, known=known)
+        found.append((y.detach().numpy(), *(g.numpy() for g in ad.grad(y, t, ad.tensor(np.ones(shape))))))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_of_one_sample() -> None:
+    x = batch(3, 4, 5)
+    for function, axes in (
+        (lambda x: F.layer_norm(x, (4, 5), eps=1e-12), (1, 2)),
+        (lambda x: F.group_norm(x, 1, eps=1e-12), (1, 2)),
+        (lambda x: F.group_norm(x, 4, eps=1e-12), 2),
+        (lambda x: F.instance_norm(x, eps=1e-12), 2),
+    ):
+        y = function(x).numpy()
+        np.testing.assert_allclose(y.mean(axes), np.zeros(np.mean(y, axes).shape), atol=1e-12)
+        np.testing.assert_allclose(y.var(axes), np.ones(np.mean(y, axes).shape), rtol=1e-9)
+    np.testing.assert_allclose((F.rms_norm(x, (5,), eps=0.0).numpy() ** 2).mean(-1), np.ones((3, 4)), rtol=1e-12)
+    lengths = ad.linalg.vector_norm(F.normalize(x, dim=2), dim=2)
+    np.testing.assert_allclose(lengths.numpy(), np.ones((3, 4)), rtol=1e-12)
+    assert F.normalize(ad.zeros(2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_what_samples_norms_refuse() -> None:
+    for call, message in (
+        (lambda: nn.LayerNorm(3)(ad.ones(2, 4)), r"LayerNorm: .*last dimensions are \(3,\), got float32 \(2, 4\)"),
+        (lambda: F.layer_norm(ad.ones(2, 3), (3,), ad.ones(2)), r"a weight of float32 \(3,\), as the input has, got"),
+        (lambda: nn.GroupNorm(2, 4)(ad.ones(2, 6)), r"GroupNorm: expected input \(N, 4, \*\), got \(2, 6\)"),
+        (lambda: F.group_norm(ad.ones(2, 5), 2), r"with C a multiple of 2, got shape \(2, 5\)"),
+        (lambda: nn.InstanceNorm2d(3)(ad.ones(2, 3)), r"expected input \(N, 3, H, W\) or \(3, H, W\), got \(2, 3\)"),
+        (lambda: F.local_response_norm(ad.ones(2, 3), 2), r"at least 1, got shape \(2, 3\) and size 2"),
+    ):
+        with pytest.raises(OpError, match=message):
+            call()
+    with pytest.raises(ValueError, match="num_channels divisible by num_groups, got 5, 2"):
+        nn.GroupNorm(2, 5)
+    with pytest.raises(ValueError, match="more than one value in each channel of a sample"):
+        nn.InstanceNorm1d(3)(ad.ones(2, 3, 1))
+    with pytest.raises(RuntimeError, match="layer_norm: expected a floating-point tensor"):
+        F.layer_norm(ad.tensor([1, 2]), (2,))
+
+
+def test_lazy_norms_learn_their_size() -> None:
+    layer = nn.LazyBatchNorm2d(dtype=ad.float64)
+    assert layer(ad.randn(2, 3, 2, 2, dtype=ad.float64)).shape == (2, 3, 2, 2)
+    assert type(layer) is nn.BatchNorm2d
+    assert layer.num_features == 3
+    assert layer.weight.tolist() == [1, 1, 1]
+    assert layer.weight.dtype == ad.float64
+    unbatched = nn.LazyInstanceNorm1d(affine=False, track_running_stats=False)
+    unbatched(ad.randn(4, 5))
+    assert unbatched.num_features == 4
+    with pytest.raises(OpError, match=r"with a dimension of channels, got shape \(3,\)"):
+        nn.LazyBatchNorm1d()(ad.ones(3))

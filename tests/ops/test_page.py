@@ -5,7 +5,7 @@ from pathlib import Path
 import nn.testing
 from autodiff.testing.page import text
 
-ROOT = Path(nn.testing.__file__).parents[1]
+ROOT = Path(nn.__file__).parents[1]
 
 
 def test_the_page_of_ops_is_up_to_date() -> None:

@@ -268,10 +268,26 @@ def test_all_or_nothing_loading() -> None:
     assert model[0].weight.item() == 0
 
 
-def test_old_loss_arguments() -> None:
-    with pytest.warns(UserWarning, match="deprecated"):
-        loss: Any = nn.MSELoss(size_average=False)
-    assert loss.reduction == "sum"
+def test_gradient_of_ctc() -> None:
+    log_probs = torch.randn(4, 1, 3, dtype=torch.float64).log_softmax(2).requires_grad_()
+    loss = nn.functional.ctc_loss(log_probs, torch.tensor([[1, 2]]), (4,), (2,))
+    (gradient,) = torch.autograd.grad(loss, log_probs)
+    np.testing.assert_allclose(gradient.sum(2).numpy(), 0, atol=1e-12)
+    impossible = nn.functional.ctc_loss(log_probs, torch.tensor([[1, 1, 1]]), (4,), (3,))
+    (gradient,) = torch.autograd.grad(impossible, log_probs)
+    assert gradient.isnan().any()
+
+
+def test_sparse_gradients() -> None:
+    table = nn.Embedding(3, 2, sparse=True)
+    table(torch.tensor([1])).sum().backward()
+    gradient: Any = table.weight.grad
+    assert gradient.is_sparse
+
+
+def test_rows_of_padding() -> None:
+    with pytest.raises(AssertionError, match=r"padding_idx|Padding_idx"):
+        nn.Embedding(3, 2, padding_idx=3)
 
 
 def test_softmax_needs_dim() -> None:
