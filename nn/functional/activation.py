@@ -160,7 +160,7 @@ _softplus: Recorder = elementwise(
     vjp=lambda g, y, x, beta, threshold: np.where(x * beta > threshold, g, g * _sigmoid.rule(x * beta)),
     saves="x",
     arity=1,
-    domain=Interval(-15, 15),
+    domain=away_from(2, low=-15, high=15),
     analytic=False,
     doc="log(1 + exp(beta x)) / beta, and x where beta x is above the threshold.",
 )

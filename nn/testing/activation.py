@@ -26,5 +26,5 @@ CASES: dict[str, Strategy] = {
         {"alpha": 0.7, "scale": 1.0, "input_scale": 1 / 0.7},
         {"alpha": SELU_ALPHA, "scale": SELU_SCALE, "input_scale": 1.0},
     ),
-    "softplus": _one_of({"beta": 1.0, "threshold": 20.0}, {"beta": 2.0, "threshold": 18.0}),
+    "softplus": _one_of({"beta": 1.0, "threshold": 20.0}, {"beta": 2.0, "threshold": 4.0}),  # a jump at 2
 }

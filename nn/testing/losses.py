@@ -50,14 +50,16 @@ def _slope(draw: Draw, op: Op) -> Case:
 
 def _alignments(draw: Draw, op: Op) -> Case:
     """Emissions of the states of targets of up to two labels, some of inputs too short for them."""
-    times, n, labels = draw(sizes), draw(st.integers(1, 2)), draw(st.integers(0, 2))
+    times, n, labels = draw(sizes), draw(st.integers(1, 2)), draw(st.sampled_from([2, 1, 0]))
     (x,) = uniform(draw, ((times, n, 2 * labels + 1), -4, 0))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     jump = np.full((n, 2 * labels + 1), NEVER)
-    jump[:, 3::2] = rng.choice([0, NEVER], (n, max(labels - 1, 0)))
-    behind = 2 * rng.integers(0, labels + 1, (n, 1)) - np.arange(2 * labels + 1)
+    jump[:, 3::2] = rng.choice([0, 0, NEVER], (n, max(labels - 1, 0)))
+    # Half of them whole: a skip counts only where the target has two labels and the input two times at least.
+    shorter, earlier = rng.integers(0, 2, (2, n)) * rng.integers(0, (1 + labels, 1 + times), (n, 2)).T
+    behind = 2 * (labels - shorter[:, None]) - np.arange(2 * labels + 1)
     final = np.where((behind == 0) | (behind == 1), 0, NEVER)
-    return Case([x], {"jump": jump, "final": final, "lengths": rng.integers(0, times + 1, n)})
+    return Case([x], {"jump": jump, "final": final, "lengths": times - earlier})
 
 
 CASES: dict[str, Strategy] = {
