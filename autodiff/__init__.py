@@ -7,6 +7,7 @@
 tensor([2., 4.])
 """
 
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
 from autodiff import linalg, methods, out, special
@@ -46,6 +47,7 @@ from autodiff.dtypes import (
 from autodiff.dtypes import float16 as half
 from autodiff.dtypes import float32 as float
 from autodiff.dtypes import float64 as double
+from autodiff.dtypes import int16 as short
 from autodiff.dtypes import int32 as int
 from autodiff.dtypes import int64 as long
 from autodiff.formatting import set_printoptions
@@ -147,7 +149,16 @@ from autodiff.ops.exponential import (
 from autodiff.ops.extrema import amax, amin, aminmax, argmax, argmin, max, min
 from autodiff.ops.gamma import digamma, lgamma, mvlgamma, polygamma
 from autodiff.ops.grids import cartesian_prod, combinations, meshgrid
-from autodiff.ops.indexing import argwhere, gather, index_select, narrow, select, take, take_along_dim
+from autodiff.ops.indexing import (
+    argwhere,
+    gather,
+    index_select,
+    narrow,
+    select,
+    take,
+    take_along_dim,
+    unravel_index,
+)
 from autodiff.ops.integration import cumulative_trapezoid, diff, trapezoid, trapz
 from autodiff.ops.interpolation import gradient, lerp
 from autodiff.ops.joining import (
@@ -246,9 +257,21 @@ from autodiff.ops.trigonometric import (
 from autodiff.ops.windows import as_strided
 from autodiff.outside import no_attribute
 from autodiff.own_ops import elementwise, multilinear, operation
-from autodiff.random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from autodiff.random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from autodiff.ranges import arange, eye, linspace, logspace, tril_indices, triu_indices
-from autodiff.sampling import bernoulli, rand, rand_like, randint, randn, randn_like, randperm
+from autodiff.sampling import (
+    bernoulli,
+    multinomial,
+    normal,
+    poisson,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
 from autodiff.tensor import Tensor
 from autodiff.threads import get_num_threads, set_num_threads
 
@@ -287,6 +310,8 @@ def __getattr__(name: str) -> object:
     value = globals()[name] = import_module(f"autodiff.{name}") if whole else getattr(import_module(home), name)
     return value
 
+
+newaxis = None
 
 __all__ = [
     "Function",
@@ -386,6 +411,7 @@ __all__ = [
     "cumprod",
     "cumsum",
     "cumulative_trapezoid",
+    "default_generator",
     "deg2rad",
     "det",
     "diag",
@@ -403,6 +429,7 @@ __all__ = [
     "draw",
     "dsplit",
     "dstack",
+    "e",
     "einsum",
     "elementwise",
     "empty",
@@ -466,6 +493,7 @@ __all__ = [
     "index_put",
     "index_reduce",
     "index_select",
+    "inf",
     "inference_mode",
     "initial_seed",
     "inner",
@@ -539,9 +567,11 @@ __all__ = [
     "msort",
     "mul",
     "multilinear",
+    "multinomial",
     "multiply",
     "mv",
     "mvlgamma",
+    "nan",
     "nan_to_num",
     "nanmean",
     "nanmedian",
@@ -551,9 +581,11 @@ __all__ = [
     "ne",
     "neg",
     "negative",
+    "newaxis",
     "no_grad",
     "nonzero",
     "norm",
+    "normal",
     "not_equal",
     "numel",
     "ones",
@@ -561,7 +593,9 @@ __all__ = [
     "operation",
     "outer",
     "permute",
+    "pi",
     "pinverse",
+    "poisson",
     "polygamma",
     "positive",
     "pow",
@@ -574,6 +608,7 @@ __all__ = [
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "randperm",
@@ -606,6 +641,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "sgn",
+    "short",
     "sigmoid",
     "sign",
     "signbit",
@@ -656,6 +692,7 @@ __all__ = [
     "unflatten",
     "unique",
     "unique_consecutive",
+    "unravel_index",
     "unsqueeze",
     "var",
     "var_mean",

@@ -1,14 +1,11 @@
-"""Writing given values into a tensor: ``x[i] = ...``, ``copy_``, ``fill_``, and numbers drawn at random."""
+"""Writing given values into a tensor: ``x[i] = ...``, ``copy_``, ``fill_``."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from autodiff import random
 from autodiff.inplace import assign, in_place
 from autodiff.op import OpError, describe
 from autodiff.ops.indexing import get_at, integers_first, kept, plain_index
@@ -17,7 +14,8 @@ from autodiff.tensor import Array, Tensor, is_array
 from autodiff.views import Step
 
 
-def _put(x: Tensor, name: str, src: Any) -> Tensor:
+def put(x: Tensor, name: str, src: Any) -> Tensor:
+    """Write the values of `src`, which broadcasts and is converted, for the function of this name."""
     values = src.array if isinstance(src, Tensor) else src
 
     def write() -> None:
@@ -31,83 +29,19 @@ def _put(x: Tensor, name: str, src: Any) -> Tensor:
 
 def copy_(x: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write the values of `src`, which broadcasts and is converted, into `x`."""
-    return _put(x, "copy_", src)
+    return put(x, "copy_", src)
 
 
 def fill_(x: Tensor, value: Any) -> Tensor:
     """Write one value, a number or a 0-d tensor, everywhere."""
     if isinstance(value, Tensor) and value.ndim:
         raise OpError(f"fill_: expected a number or a 0-d tensor, got {describe(value)}; copy_ takes others")
-    return _put(x, "fill_", value)
+    return put(x, "fill_", value)
 
 
 def zero_(x: Tensor) -> Tensor:
     """Write 0 everywhere."""
-    return _put(x, "zero_", 0)
-
-
-def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write numbers drawn uniformly from [a, b)."""
-    return _put(x, "uniform_", (generator or random.default_generator).uniform(x.shape, x.dtype, a, b))
-
-
-def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write numbers drawn from the normal distribution."""
-    return _put(x, "normal_", (generator or random.default_generator).normal(x.shape, x.dtype, mean, std))
-
-
-def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: random.Generator | None = None) -> Tensor:
-    """Write ones with probability `p`, a number or a tensor of them, else zeros."""
-    source = generator or random.default_generator
-    if isinstance(p, Tensor):
-        return _put(x, "bernoulli_", source.bernoulli_like(np.broadcast_to(p.array, x.shape)))
-    return _put(x, "bernoulli_", source.bernoulli(x.shape, p))
-
-
-def exponential_(x: Tensor, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write numbers drawn from the exponential distribution of rate `lambd`."""
-    return _put(x, "exponential_", (generator or random.default_generator).exponential(x.shape, x.dtype, lambd))
-
-
-def log_normal_(x: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write exp(n) for n drawn from the normal distribution of this mean and standard deviation."""
-    source = generator or random.default_generator
-    return _drawn(x, "log_normal_", (math.exp(source.normal((), np.float64, mean, std)) for _ in range(x.array.size)))
-
-
-def cauchy_(x: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Write numbers drawn from the Cauchy distribution; those of float64 are PyTorch's up to the last digits."""
-    units = (generator or random.default_generator).uniform((x.array.size,), np.float64).tolist()
-    return _drawn(x, "cauchy_", (median + sigma * math.tan(math.pi * (unit - 0.5)) for unit in units))
-
-
-def geometric_(x: Tensor, p: float, *, generator: random.Generator | None = None) -> Tensor:
-    """Write how many trials of success probability `p` it takes to the first success, at least 1."""
-    if not 0 < p < 1:
-        raise OpError(f"geometric_: expected a probability between 0 and 1, got {p!r}")
-    units = (generator or random.default_generator).uniform((x.array.size,), np.float64).tolist()
-    return _drawn(x, "geometric_", (math.ceil(math.log(unit) / math.log1p(-p)) for unit in units))
-
-
-def random_(x: Tensor, *bounds: int, to: int | None = None, generator: random.Generator | None = None) -> Tensor:
-    """Write integers drawn evenly: ``random_(high)`` below `high`, ``random_(low, high)`` from `low` on.
-
-    Without bounds they are all from 0 to the largest up to which the dtype has every integer.
-    """
-    source = generator or random.default_generator
-    limits = bounds if to is None else (*bounds, to)
-    if len(limits) > 2:
-        raise TypeError(f"random_: expected at most two bounds, got {limits}")
-    if not limits:
-        return _put(x, "random_", source.all_integers(x.shape, x.dtype))
-    low, high = (0, *limits)[-2:]
-    return _put(x, "random_", source.integers(low, high, x.shape, x.dtype))
-
-
-def _drawn(x: Tensor, name: str, numbers: Iterator[float]) -> Tensor:
-    if name != "geometric_" and x.dtype.kind != "f":
-        raise OpError(f"{name}: expected a tensor of floating-point dtype, got {describe(x)}")
-    return _put(x, name, np.fromiter(numbers, np.float64, x.array.size).reshape(x.shape))
+    return put(x, "zero_", 0)
 
 
 def setitem(x: Tensor, index: Any, value: Any, name: str = "x[...] = ...") -> None:

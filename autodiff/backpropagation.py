@@ -145,7 +145,7 @@ def backpropagate(
             elif inputs == 1:
                 params = node.params
                 if op.memo:
-                    g = rule(g, y, s0, node.s1, **(params or {}))
+                    g = rule(g, y, s0, node.memo, **(params or {}))
                 else:
                     g = rule(g, y, s0) if params is None else rule(g, y, s0, **params)
             else:
@@ -170,6 +170,8 @@ def backpropagate(
             node.y = FREED
             if inputs == 3:
                 node.s2 = None
+            elif op.memo:
+                node.memo = None
         # In a chain nothing else waits: the next node is this one's parent.
         node = p0
         if p0 is not None and (
@@ -193,23 +195,24 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
     elif recorded:
         y = wrap(y, node)
     parents, saved = node.parents(), node.operands()
-    # The fast forms are for plain arrays; the rules themselves run on those inside vmap too.
-    fast = op.array_rules is op.rules or not any(hasattr(a, "each_sample") for a in (g, y, *saved))
-    rules = op.array_rules if fast else op.rules
+    # The fast forms are for plain arrays; the rules themselves run on those inside vmap too. Where the kernel takes any
+    # axes in front, `recovered` gives the fast form, which fails inside vmap, all samples as plain arrays.
+    anywhere = (op.array_rules is op.rules and op.array_joint is op.joint) or (op.batched is op.kernel and not op.memo)
+    fast = not recorded and (anywhere or not any(hasattr(a, "each_sample") for a in (g, y, *saved)))
+    rules, joint = (op.array_rules, op.array_joint) if fast else (op.rules, op.joint)
     if recorded:
         saved = tuple(_as_saved(s, p) for s, p in zip(saved, parents, strict=True))
-        rules = op.rules
-    elif op.memo and fast:
-        saved = (*saved, node.s1)
+    memo = (node.memo,) if op.memo and fast else ()
     try:
-        if op.joint is None:
+        if joint is None:
             for parent, rule in zip(parents, rules, strict=True):
                 if parent is not None and rule is not None and (wanted is None or parent in wanted):
-                    deliver(parent, _applied(op, rule, (g, y, *saved), params))
+                    deliver(parent, _applied(op, rule, (g, y, *saved, *memo), params))
             return
         needs = [parent is not None and (wanted is None or parent in wanted) for parent in parents]
         inputs = (saved,) if op.arity == VARIADIC else saved
-        for parent, gx, need in zip(parents, op.joint(g, y, *inputs, needs=needs, **params), needs, strict=True):
+        found = joint(g, y, *inputs, *memo, needs=needs, **params)
+        for parent, gx, need in zip(parents, found, needs, strict=True):
             if parent is not None and need and gx is not None:
                 deliver(parent, gx)
     except Exception as error:

@@ -134,7 +134,10 @@ def _found(outputs: Sequence[Tensor], gradients: Sequence[Any], nodes: list[Node
         g = arrived.get(node)
         if g is not None and isinstance(node, Leaf):
             g = hooked(node, g, record)
-        found.append(wrap(np.array(g)) if isinstance(g, _ndarray | np.generic) else g)
+        if g is not None and not isinstance(g, Tensor):
+            # As a number it has no copy(), and an array inside vmap is none of NumPy's.
+            g = wrap(np.array(g) if isinstance(g, _ndarray | np.generic) else g.copy())
+        found.append(g)
     return found
 
 

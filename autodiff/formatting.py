@@ -29,6 +29,8 @@ _PROFILES = {
     "full": _PrintOptions(threshold=math.inf),
 }
 _options = _PROFILES["default"]
+# What stands before the name of a dtype; programs written for PyTorch get "torch.".
+DTYPE_PREFIX = ""
 
 
 def set_printoptions(
@@ -98,11 +100,12 @@ def format_tensor(
     requires_grad: bool = False,
     grad_fn: str | None = None,
     name: str = "tensor",
-    dtype_prefix: str = "",
+    dtype_prefix: str | None = None,
 ) -> str:
     """Return what PyTorch prints of a tensor with these elements, dtype names being NumPy's after `dtype_prefix`.
 
-    `default_dtype`, int64 and bool go without saying; `grad_fn` is the name of the function that made the tensor.
+    Without one it is `DTYPE_PREFIX`. `default_dtype`, int64 and bool go without saying; `grad_fn` is the name of the
+    function that made the tensor.
 
     >>> print(format_tensor(np.eye(2), default_dtype=np.dtype("float32"), requires_grad=True))
     tensor([[1., 0.],
@@ -114,7 +117,8 @@ def format_tensor(
         suffixes.append(f"size={array.shape}")
     unsaid = {default_dtype} if array.size == 0 else {default_dtype, np.dtype(np.int64), np.dtype(np.bool_)}
     if array.dtype not in unsaid:
-        suffixes.append(f"dtype={dtype_prefix}{array.dtype.name}")
+        prefix = DTYPE_PREFIX if dtype_prefix is None else dtype_prefix
+        suffixes.append(f"dtype={prefix}{array.dtype.name}")
     if grad_fn is not None:
         suffixes.append(f"grad_fn=<{grad_fn}>")
     elif requires_grad:

@@ -15,8 +15,8 @@ from autodiff.function_node import FunctionNode, FunctionOp, unrecorded
 from autodiff.grad_mode import INFERENCE, state
 from autodiff.graph import Node
 from autodiff.op import Op
-from autodiff.tensor import Tensor, View, wrap
-from autodiff.views import track
+from autodiff.tensor import Tensor, wrap
+from autodiff.views import View, track
 from autodiff.writes import record_write
 
 

@@ -31,11 +31,12 @@ class Node:
 
     ``p0, p1, p2`` are the parents of an op with up to three inputs, ``s0, s1, s2`` what its rules read of those inputs:
     the array, or, where no rule reads the values, the parent node itself, which has the ``shape``, ``dtype`` and
-    ``ndim`` that a rule may ask for. Other ops keep both in ``rest``, as ``(parents, saved)``. Slots beyond the inputs
-    that an op has are not set: setting one costs as much as a comparison.
+    ``ndim`` that a rule may ask for. Other ops keep both in ``rest``, as ``(parents, saved)``. ``memo`` is what a
+    kernel hands to the fast form of its rule. Slots that an op has no use for are not set: setting one costs as much as
+    a comparison.
     """
 
-    __slots__ = ("dtype", "op", "p0", "p1", "p2", "params", "rest", "s0", "s1", "s2", "shape", "time", "y")
+    __slots__ = ("dtype", "memo", "op", "p0", "p1", "p2", "params", "rest", "s0", "s1", "s2", "shape", "time", "y")
 
     op: Any
     time: int
@@ -49,6 +50,7 @@ class Node:
     s1: Any
     s2: Any
     rest: Any
+    memo: Any
     params: Any
 
     @property
@@ -86,6 +88,7 @@ class Node:
     def free(self) -> None:
         """Let go of what is kept for the rules."""
         self.y = FREED
+        self.memo = None
         if self.op.arity in (1, 2, 3):
             self.s0 = self.s1 = self.s2 = None
         else:

@@ -20,8 +20,8 @@ from autodiff.grad_mode import INFERENCE, state
 from autodiff.graph import Leaf, Node, tick
 from autodiff.op import Op, OpError, describe
 from autodiff.ops.regions import put_region
-from autodiff.tensor import Array, Tensor, View, is_array, wrap
-from autodiff.views import Step, derived, register, replay, shared_places, views_of
+from autodiff.tensor import Array, Tensor, is_array, wrap
+from autodiff.views import Step, View, derived, register, replay, shared_places, views_of
 from autodiff.writes import owner, record_write
 
 _LEAF = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import assignment, creation, hooks
+from autodiff import assignment, creation, drawing, hooks, sampling, views
 from autodiff.backward import tensor_backward
 from autodiff.inplace import in_place, moved_in_place
 from autodiff.op import NUMPY
@@ -99,7 +99,7 @@ METHODS: dict[ModuleType, str] = {
     counting: "bincount count_nonzero histc histogram unique unique_consecutive",
     shape: "broadcast_to expand expand_as flatten ravel reshape reshape_as squeeze unflatten unsqueeze view view_as",
     creation: "new_empty new_full new_ones new_tensor new_zeros",
-    properties: "is_complex is_signed",
+    properties: "data_ptr is_complex is_signed",
     axes: "adjoint moveaxis movedim permute swapaxes swapdims t transpose",
     rearrangement: "flip fliplr flipud roll rot90",
     repetition: "repeat repeat_interleave tile",
@@ -120,8 +120,9 @@ METHODS: dict[ModuleType, str] = {
     bessel: "i0",
     special: "logit sinc",
     hooks: "register_hook register_post_accumulate_grad_hook retain_grad",
-    assignment: "bernoulli_ cauchy_ copy_ exponential_ fill_ fill_diagonal_ geometric_ log_normal_ normal_ random_ "
-    "uniform_ zero_",
+    assignment: "copy_ fill_ fill_diagonal_ zero_",
+    drawing: "bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_",
+    sampling: "multinomial",
 }
 # Methods with a form in place, whose name ends in an underscore, and those whose form in place changes the view.
 IN_PLACE = (
@@ -138,7 +139,9 @@ IN_PLACE = (
 MOVED_IN_PLACE = "squeeze swapaxes swapdims t transpose unsqueeze as_strided"
 # Methods that go by another name than their function, operators included.
 RENAMED: dict[str, Callable[..., Any]] = {
+    "_is_view": views.is_view,
     "backward": tensor_backward,
+    "bernoulli": sampling.bernoulli,
     "polygamma": gamma.polygamma_of,
     "bool": conversion.bool_,
     "type": conversion.type_,
@@ -177,6 +180,9 @@ AUGMENTED = {
 }  # fmt: skip
 REFLECTED = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
 PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
+    "_base": views.base_of,
+    "is_cpu": properties.is_cpu,
+    "is_cuda": properties.is_cuda,
     "T": axes.reversed_axes,
     "mT": axes.adjoint,
     "H": axes.hermitian,

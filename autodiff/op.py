@@ -49,15 +49,21 @@ class Op:
 
     `kind` is "elementwise", "multilinear" or "other"; `result` the dtype policy: "same", "float" (integers become the
     default dtype first) or "strict" (dtypes that differ are refused); `analytic` whether complex-step differences
-    apply; `view` whether the output shares memory with the input. `fast` are forms of the rules for plain arrays alone,
-    for ops whose time matters. With `memo`, for an op of one input, the kernel returns ``(y, memo)``, and
-    ``fast(g, y, x, memo)`` reuses what it has computed. ``into(total, g, **params)``, for ops of one input that take a
-    piece of it, adds the gradient of the input into an array, so that many pieces of one tensor fill zeros only once.
+    apply; `view` whether the output shares memory with the input. `fast` are forms of the rules, or of the joint one,
+    for plain arrays alone, for ops whose time matters. With `memo` the kernel returns ``(y, memo)``, and the fast form
+    ``fast(g, y, x, memo)`` (``g, y, a, b, memo`` for two inputs, and so on) reuses what it has computed.
+    ``into(total, g, **params)``, for ops of one input that take a piece of it, adds the gradient of the input into an
+    array, so that many pieces of one tensor fill zeros only once.
+
+    ``batched(a, b, **params)`` is the form of a kernel that cannot run on the arrays inside vmap, which have no memory
+    of their own: what differs between samples comes with an axis of them in front, and as many axes as each other such
+    input. Where the kernel takes any axes in front, which broadcast, it is the kernel itself.
     """
 
     __slots__ = (
-        "analytic", "arity", "array_rules", "doc", "domain", "hooks", "into", "joint", "kernel", "kind", "memo", "name",
-        "reads", "record", "result", "rule0", "rule1", "rule2", "rules", "saves", "unrolled", "view",
+        "analytic", "arity", "array_joint", "array_rules", "batched", "doc", "domain", "hooks", "into", "joint",
+        "kernel", "kind", "memo", "name", "reads", "record", "result", "rule0", "rule1", "rule2", "rules", "saves",
+        "unrolled", "view",
     )  # fmt: skip
     record: Recorder
     # The subclass of `Function` that this op runs, if it does.
@@ -67,17 +73,19 @@ class Op:
         self, name: str, kernel: Callable[..., Any], kind: str, arity: int, rules: Sequence[Rule | None],
         joint: Rule | None, saves: str | Sequence[str], domain: Domains, doc: str, view: bool, analytic: bool,
         result: str, fast: Sequence[Rule | None], memo: bool, into: Callable[..., None] | None = None,
+        batched: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         self.name, self.kernel, self.kind, self.arity, self.doc = name, kernel, kind, arity, doc
         self.rules, self.joint, self.view, self.analytic, self.result = tuple(rules), joint, view, analytic, result
         self.memo, self.into = memo, into
+        self.batched = kernel if kind == "elementwise" else batched
         # What `hooks` put on one node: the node then has a copy of its op.
         self.hooks: Any = None
-        self.array_rules = tuple(fast) or self.rules
+        self.array_rules = tuple(fast) if fast and joint is None else self.rules
+        self.array_joint = fast[0] if fast and joint is not None else joint
         # The number of inputs if the backward pass has an unrolled form for such an op, else 0.
-        self.unrolled = arity * (
-            joint is None and into is None and (arity in (1, 3) or (arity == 2 and kind != "other"))
-        )
+        plain = joint is None and into is None and not (memo and arity > 1)
+        self.unrolled = arity * (plain and (arity in (1, 3) or (arity == 2 and kind != "other")))
         self.rule0, self.rule1, self.rule2 = (*self.array_rules, None, None, None)[:3]
         self.domain = (domain,) * max(arity, 1) if isinstance(domain, Domain) else tuple(domain)
         each = (saves,) * max(arity, 1) if isinstance(saves, str) else tuple(saves)
@@ -132,10 +140,13 @@ def declare(
     fast: Rule | Sequence[Rule | None] = (),
     memo: bool = False,
     into: Callable[..., None] | None = None,
+    batched: Callable[..., Any] | None = None,
 ) -> Recorder:
     """Enter an op into the table and return its recorder; the constructors of `recorders` call this."""
     forms = (fast,) if callable(fast) else fast
-    op = Op(name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, forms, memo, into)
+    op = Op(
+        name, kernel, kind, arity, rules, joint, saves, domain, doc, view, analytic, result, forms, memo, into, batched
+    )  # fmt: skip
     record: Recorder = make_recorder(op)
 
     def rule(*inputs: Any, **params: Any) -> Any:
@@ -211,7 +222,9 @@ def recovered(
     x = _inside_vmap((arrays, params))
     if x is None:
         raise error
-    return x.each_sample(op.name, op.kind == "elementwise", function, arrays, params)
+    # Where the kernel takes any axes in front, so do the rules.
+    form = op.batched if function is op.kernel else function if op.batched is op.kernel else None
+    return x.each_sample(op.name, form, function, arrays, params)
 
 
 def _inside_vmap(value: Any) -> Any:

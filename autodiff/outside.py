@@ -21,10 +21,10 @@ OUTSIDE = {
         "bfloat16 uint16 uint32 uint64 float8_e4m3fn float8_e5m2"
     ),
 }
-_REASONS = {name: reason for reason, names in OUTSIDE.items() for name in names.split()}
+REASONS = {name: reason for reason, names in OUTSIDE.items() for name in names.split()}
 
 
 def no_attribute(holder: str, name: str, value: Any = None) -> AttributeError:
     """The error for an attribute that is not there; where it stands for a limit of the engine, naming that."""
-    reason = f": {_REASONS[name]}" if name in _REASONS else ""
+    reason = f": {REASONS[name]}" if name in REASONS else ""
     return AttributeError(f"{holder} has no attribute {name!r}{reason}", name=name, obj=value)

@@ -46,7 +46,6 @@ def _unary(op: Op) -> Callable[..., Tensor]:
             y = kernel(array, **params)
         except Exception as error:
             y = _recovered(op, error, (array,), params, [input])
-        memo = None
         if has_memo:
             y, memo = y
         if type(y) is not _ndarray:
@@ -62,7 +61,8 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         node.p0 = parent
         node.s0 = array if keep_x else parent
         node.y = y if keep_y else None
-        node.s1 = memo
+        if has_memo:
+            node.memo = memo
         node.params = params or None
         out = _new_tensor(Tensor)
         out.array = y
@@ -223,7 +223,7 @@ def _spec(value: Any) -> Spec | None:
 def _ternary(op: Op) -> Callable[..., Tensor]:
     """Recorder of an op with three inputs (None for one that is absent) and keyword params."""
     kernel = op.kernel
-    differentiable = op.differentiable
+    differentiable, has_memo = op.differentiable, op.memo
     elementwise = op.kind == "elementwise"
     # Indexed by which of the inputs need a gradient, a bit each.
     keeps = [op.keeps([bool(need & 1), bool(need & 2), bool(need & 4)]) for need in range(8)]
@@ -240,6 +240,8 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
             y = kernel(xa, xb, xc, **params)
         except Exception as error:
             y = _recovered(op, error, (xa, xb, xc), params, [a, b, c])
+        if has_memo:
+            y, memo = y
         if type(y) is not _ndarray:
             y = as_array(y)
         need = (na is not None) + 2 * (nb is not None) + 4 * (nc is not None)
@@ -258,6 +260,8 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
         node.s1 = xb if keep_b else nb or _spec(xb)
         node.s2 = xc if keep_c else nc or _spec(xc)
         node.y = y if keep_y else None
+        if has_memo:
+            node.memo = memo
         node.params = params or None
         return wrap(y, node)
 
@@ -267,7 +271,7 @@ def _ternary(op: Op) -> Callable[..., Tensor]:
 def _nary(op: Op) -> Callable[..., Tensor]:
     """Recorder of an op with any inputs (None for one that is absent) and keyword params."""
     kernel = op.kernel
-    differentiable = op.differentiable
+    differentiable, has_memo = op.differentiable, op.memo
     elementwise = op.kind == "elementwise"
     known: dict[int, tuple[bool, ...]] = {}
 
@@ -300,6 +304,8 @@ def _nary(op: Op) -> Callable[..., Tensor]:
             y = kernel(*arrays, **params)
         except Exception as error:
             y = _recovered(op, error, arrays, params, inputs)
+        if has_memo:
+            y, memo = y
         if type(y) is not _ndarray:
             y = as_array(y)
         if not need or not differentiable:
@@ -324,6 +330,8 @@ def _nary(op: Op) -> Callable[..., Tensor]:
         else:
             node.rest = parents, arrays
         node.y = y if keeps[-1] else None
+        if has_memo:
+            node.memo = memo
         node.params = params or None
         return wrap(y, node)
 
@@ -350,7 +358,8 @@ def elementwise(name: str, kernel: Kernel, *, vjp: Vjp = None, arity: int = 0, *
     """Declare an op that works entry by entry on inputs that broadcast, with PyTorch's dtype promotion."""
     rules = _rules(vjp)
     arity = arity or len(rules)
-    make = _unary if arity == 1 else _binary if arity == 2 else _ternary if arity == 3 else _nary
+    binary = _nary if declaration.get("memo") else _binary
+    make = _unary if arity == 1 else binary if arity == 2 else _ternary if arity == 3 else _nary
     return declare(name, kernel, make, kind="elementwise", arity=arity, rules=rules, **declaration)
 
 

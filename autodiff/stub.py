@@ -73,7 +73,7 @@ def _method(name: str, function: Callable[..., Any]) -> str:
 
 def _imports() -> str:
     """What the annotations speak of: the named tuples that methods return, besides what is always there."""
-    names = {("autodiff", "random"), ("autodiff.ops.reduction", "Dim")}
+    names = {("autodiff.random", "Generator"), ("autodiff.ops.reduction", "Dim")}
     names |= {("autodiff.tensor", name) for name in ("Tensor", "Tensors")}
     for family, methods_of_family in methods.METHODS.items():
         for method in methods_of_family.split():

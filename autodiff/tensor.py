@@ -88,15 +88,6 @@ class Tensor(TensorMethods):
         """Whether the user made this tensor, or nothing is recorded for it."""
         return self.node is None or self.node.op is None
 
-    def _is_view(self) -> bool:
-        """Whether this tensor shares the memory of another from which an op made it."""
-        return isinstance(self.alias, View)
-
-    @property
-    def _base(self) -> Tensor | None:
-        """The tensor that this one is a view of, itself no view; None for a tensor that is no view."""
-        return self.alias.root if isinstance(self.alias, View) else None
-
     def is_inference(self) -> bool:
         """Whether this tensor was made inside `inference_mode`, and so can never take part in a backward pass."""
         return self.alias is INFERENCE
@@ -294,34 +285,6 @@ class Tensor(TensorMethods):
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled; use x.detach()")
         return _restore, (type(self), self.array, self.requires_grad)
-
-
-class View:
-    """How a tensor lies in the memory of another, its root: see `views`.
-
-    ``op`` with ``params`` made it, of ``shape``, from the view that ``before`` describes, or, if that is None, from the
-    root itself; ``origin`` says what forbids writing to it where gradients are recorded, if anything does.
-    """
-
-    __slots__ = ("before", "op", "origin", "params", "root", "shape")
-
-    root: Tensor
-    before: View | None
-    op: Any
-    params: dict[str, Any]
-    shape: tuple[int, ...]
-    origin: str | None
-
-    @property
-    def steps(self) -> tuple[Any, ...]:
-        """The steps from the root, in order: ``(op, params, shape)`` each."""
-        steps: list[Any] = []
-        view: View | None = self
-        while view is not None:
-            if view.op is not None:
-                steps.append((view.op, view.params, view.shape))
-            view = view.before
-        return tuple(reversed(steps))
 
 
 Tensors = Tensor | Sequence[Tensor]

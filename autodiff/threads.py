@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from functools import lru_cache
+from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 _threads = 0
 _pool: Executor | None = None
+# How many calls have told OpenBLAS to take one thread, and how many it had before.
+_lock, _inside, _before = Lock(), 0, 1
 
 
 def get_num_threads() -> int:
@@ -92,3 +97,47 @@ def share(work: Callable[[int], None], count: int) -> None:
             # A helper that has not begun has nothing left to do: so nobody waits for a thread that is busy or gone.
             if not helper.cancel():
                 helper.result()
+
+
+def share_products(work: Callable[[int], None], count: int) -> None:
+    """`share`, for work that multiplies matrices: each product takes one thread meanwhile, if OpenBLAS is found."""
+    if count < 2 or get_num_threads() < 2:
+        share(work, count)
+        return
+    with _one_thread_each():
+        share(work, count)
+
+
+@lru_cache(maxsize=1)
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """The functions of NumPy's OpenBLAS that tell and set its number of threads, under whichever of their names."""
+    with suppress(ImportError, OSError):
+        import ctypes
+
+        library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
+        for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+            with suppress(AttributeError):
+                return getattr(library, name.format("get")), getattr(library, name.format("set"))
+    return None
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    global _inside, _before
+    functions = _openblas()
+    if functions is None:
+        yield
+        return
+    get, set_number = functions
+    with _lock:
+        if not _inside:
+            _before = get()
+            set_number(1)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                set_number(_before)

@@ -15,13 +15,51 @@ from weakref import ref
 from autodiff import grad_mode
 from autodiff.grad_mode import INFERENCE, state
 from autodiff.graph import Node, tick
-from autodiff.tensor import Array, Tensor, View
+from autodiff.tensor import Array, Tensor
 from autodiff.writes import owner
 
 Step = tuple[Any, dict[str, Any], tuple[int, ...]]
 _cleaning = threading.Lock()
 _starting = threading.RLock()
 _new: Any = object.__new__
+
+
+class View:
+    """How a tensor lies in the memory of another, its root.
+
+    ``op`` with ``params`` made it, of ``shape``, from the view that ``before`` describes, or, if that is None, from the
+    root itself; ``origin`` says what forbids writing to it where gradients are recorded, if anything does.
+    """
+
+    __slots__ = ("before", "op", "origin", "params", "root", "shape")
+
+    root: Tensor
+    before: View | None
+    op: Any
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    origin: str | None
+
+    @property
+    def steps(self) -> tuple[Any, ...]:
+        """The steps from the root, in order: ``(op, params, shape)`` each."""
+        steps: list[Any] = []
+        view: View | None = self
+        while view is not None:
+            if view.op is not None:
+                steps.append((view.op, view.params, view.shape))
+            view = view.before
+        return tuple(reversed(steps))
+
+
+def is_view(x: Tensor) -> bool:
+    """Whether `x` shares the memory of another tensor from which an op made it."""
+    return isinstance(x.alias, View)
+
+
+def base_of(x: Tensor) -> Tensor | None:
+    """The tensor that `x` is a view of, itself no view; None for a tensor that is no view."""
+    return x.alias.root if isinstance(x.alias, View) else None
 
 
 def track(out: Tensor, source: Tensor, op: Any, params: dict[str, Any] | None) -> None:

@@ -22,7 +22,8 @@ IMPORT_TIME, IMPORT_GOAL = "import autodiff / import numpy", 1.7
 
 
 def run(command: list[str], threads: int | None = None) -> str:
-    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    named = {key: str(threads) for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS") if threads}
+    environment = os.environ | named
     return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 

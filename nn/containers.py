@@ -241,6 +241,16 @@ class ParameterDict(_Dict[Parameter]):
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, as_parameter(value))
 
+    def copy(self) -> Self:
+        """Another dictionary of the same parameters."""
+        return type(self)(self)
+
+    def popitem(self) -> tuple[str, Parameter]:
+        """Remove the key that came last, and return it with its parameter; KeyError if there is none."""
+        for key in reversed(list(self)):
+            return key, self.pop(key)
+        raise KeyError("popitem: the ParameterDict is empty")
+
     def extra_repr(self) -> str:
         return _describe_parameters(self.items())
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from autodiff.tensor import Tensor
-from nn.parameter import Parameter
+from nn.parameter import Buffer, Parameter
 from nn.plain_container import warn_about_plain_container
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class Members:
             self._register(name, value, PARAMETER)
         elif isinstance(value, Members):
             self._register(name, value, MODULE)
+        elif isinstance(value, Buffer):
+            # A copy of one has lost the mark.
+            self._register(name, value, BUFFER if getattr(value, "persistent", True) else TEMPORARY_BUFFER)
         else:
             kind = self.__dict__.get("_registered", {}).get(name)
             if kind is not None:

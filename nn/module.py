@@ -99,6 +99,11 @@ class Module(Hooked, Stateful):
         check_device(device)
         return self if dtype is None else self.type(dtype)
 
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """The module itself: for "cpu", where its memory is already; RuntimeError for another device."""
+        check_device(device)
+        return self
+
     def type(self, dst_type: Any) -> Self:
         """Convert floating-point parameters, their gradients and buffers to a floating-point dtype, in place."""
         dtype = as_dtype(dst_type)

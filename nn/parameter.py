@@ -38,6 +38,30 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
 
+class Buffer(Tensor):
+    """A tensor that becomes a buffer of a module when it is assigned to one of its attributes.
+
+    Shares the memory of `data` (an empty float tensor if there is none); in `state_dict` if `persistent`. TypeError if
+    `data` is no tensor.
+
+    >>> import autodiff as ad, nn
+    >>> model = nn.Module()
+    >>> model.mean = nn.Buffer(ad.zeros(2))
+    >>> model.state_dict()
+    {'mean': tensor([0., 0.])}
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        if data is None:
+            data = ad.empty(0)
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Buffer expected a tensor, got {type(data).__name__}: write nn.Buffer(ad.tensor(...))")
+        self.array, self.persistent = data.array, persistent
+        self.node = self.alias = self.grad = None
+
+
 # Where a tensor keeps its array, which an uninitialised one hides.
 _slot: Any = Tensor.__dict__["array"]
 

@@ -151,7 +151,9 @@ class RNNBase(Module):
             outputs = []
             for direction in range(directions):
                 number = layer * directions + direction
-                weights = [getattr(self, f"{kind}_l{layer}{'_reverse' if direction else ''}", None) for kind in _KINDS]
+                # Only those that there are: the error for another looks for similar names, which takes 0.06 ms.
+                suffix, names = f"_l{layer}{'_reverse' if direction else ''}", self._all_weights[number]
+                weights = [getattr(self, kind + suffix) if kind + suffix in names else None for kind in _KINDS]
                 own = [state[number] for state in states]
                 y, *end = recur(_KERNELS[self.mode], rows, own, weights, sizes, reverse=bool(direction))
                 outputs.append(y)

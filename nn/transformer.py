@@ -28,17 +28,10 @@ def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
     return ACTIVATIONS[activation]
 
 
-class TransformerEncoderLayer(Module):
-    """Self-attention and then a feedforward network, each added to its input and normalised.
+class _Layer(Module):
+    """What the layers of encoder and decoder are made of, in PyTorch's order, with one or two attentions."""
 
-    Takes and gives (S, N, d_model), (N, S, d_model) if `batch_first`, or (S, d_model). With `norm_first` the inputs of
-    the two are normalised and not the sums. `src_mask`, `src_key_padding_mask` and `is_causal` are the masks of
-    `MultiheadAttention`. Source: Vaswani et al. 2017; with `norm_first` Xiong et al. 2020.
-
-    >>> import autodiff as ad, nn
-    >>> nn.TransformerEncoderLayer(8, 2, 16)(ad.zeros(5, 3, 8)).shape
-    (5, 3, 8)
-    """
+    attentions: int
 
     def __init__(
         self,
@@ -56,16 +49,57 @@ class TransformerEncoderLayer(Module):
     ) -> None:
         super().__init__()
         made: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **made)
+        for name in ("self_attn", "multihead_attn")[: self.attentions]:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **made))
         self.linear1 = Linear(d_model, dim_feedforward, **made)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, **made)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, **made)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, **made)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
+        # One for each attention and one for the feedforward network.
+        for i in range(self.attentions + 1):
+            setattr(self, f"norm{i + 1}", LayerNorm(d_model, layer_norm_eps, **made))
+        for i in range(self.attentions + 1):
+            setattr(self, f"dropout{i + 1}", Dropout(dropout))
         self.activation = _activation(activation)
+
+    def _sa_block(self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool) -> Tensor:
+        return _attended(self.self_attn, self.dropout1, x, x, mask, padding, is_causal)
+
+    def _ff_block(self, x: Tensor) -> Tensor:
+        x = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        dropped: Tensor = getattr(self, f"dropout{self.attentions + 1}")(x)
+        return dropped
+
+
+def _attended(
+    attention: Module,
+    dropout: Module,
+    x: Tensor,
+    memory: Tensor,
+    mask: Tensor | None,
+    padding: Tensor | None,
+    is_causal: bool,
+) -> Tensor:
+    attended, _ = attention(
+        x, memory, memory, attn_mask=mask, key_padding_mask=padding, need_weights=False, is_causal=is_causal
+    )
+    dropped: Tensor = dropout(attended)
+    return dropped
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention and then a feedforward network, each added to its input and normalised.
+
+    Takes and gives (S, N, d_model), (N, S, d_model) if `batch_first`, or (S, d_model). With `norm_first` the inputs of
+    the two are normalised and not the sums. `src_mask`, `src_key_padding_mask` and `is_causal` are the masks of
+    `MultiheadAttention`. Source: Vaswani et al. 2017; with `norm_first` Xiong et al. 2020.
+
+    >>> import autodiff as ad, nn
+    >>> nn.TransformerEncoderLayer(8, 2, 16)(ad.zeros(5, 3, 8)).shape
+    (5, 3, 8)
+    """
+
+    attentions = 1
 
     def forward(
         self,
@@ -82,16 +116,8 @@ class TransformerEncoderLayer(Module):
         normalised: Tensor = self.norm2(src + self._ff_block(src))
         return normalised
 
-    def _sa_block(self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool) -> Tensor:
-        return _attended(self.self_attn, self.dropout1, x, x, mask, padding, is_causal)
 
-    def _ff_block(self, x: Tensor) -> Tensor:
-        x = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        dropped: Tensor = self.dropout2(x)
-        return dropped
-
-
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to `memory`, and a feedforward network, each added to its input and normalised.
 
     Takes a target (T, N, d_model) and a memory (S, N, d_model), with N first if `batch_first`, or without N, and gives
@@ -104,35 +130,7 @@ class TransformerDecoderLayer(Module):
     (5, 3, 8)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        made: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **made)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **made)
-        self.linear1 = Linear(d_model, dim_feedforward, **made)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, **made)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, **made)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, **made)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, **made)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
-        self.dropout3 = Dropout(dropout)
-        self.activation = _activation(activation)
+    attentions = 2
 
     def forward(
         self,
@@ -156,38 +154,10 @@ class TransformerDecoderLayer(Module):
         normalised: Tensor = self.norm3(tgt + self._ff_block(tgt))
         return normalised
 
-    def _sa_block(self, x: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool) -> Tensor:
-        return _attended(self.self_attn, self.dropout1, x, x, mask, padding, is_causal)
-
     def _mha_block(
         self, x: Tensor, memory: Tensor, mask: Tensor | None, padding: Tensor | None, is_causal: bool
     ) -> Tensor:
         return _attended(self.multihead_attn, self.dropout2, x, memory, mask, padding, is_causal)
-
-    def _ff_block(self, x: Tensor) -> Tensor:
-        x = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        dropped: Tensor = self.dropout3(x)
-        return dropped
-
-
-def _attended(
-    attention: Module,
-    dropout: Module,
-    x: Tensor,
-    memory: Tensor,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    is_causal: bool,
-) -> Tensor:
-    attended, _ = attention(
-        x, memory, memory, attn_mask=mask, key_padding_mask=padding, need_weights=False, is_causal=is_causal
-    )
-    if attention.batch_first and attended.ndim == 3:
-        # PyTorch computes attention with the batch second, and in that order it draws what is dropped.
-        attended = attended.transpose(0, 1)
-        return dropout(attended).transpose(0, 1)  # type: ignore[no-any-return]
-    dropped: Tensor = dropout(attended)
-    return dropped
 
 
 class TransformerEncoder(Module):

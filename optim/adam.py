@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from autodiff.tensor import Array
-from optim.elementwise import Elementwise, State
-from optim.optimizer import Group, Params
+from optim.compiled import compiled, numbers
+from optim.elementwise import Elementwise
+from optim.optimizer import Params
+from optim.options import Group, options
+from optim.per_parameter import State, full_like
 
 
 class Adam(Elementwise):
@@ -35,46 +37,43 @@ class Adam(Elementwise):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0,
+        weight_decay: Any = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, options(locals()))
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         if weight_decay and group["decoupled_weight_decay"]:
             p *= 1 - lr * weight_decay
         elif weight_decay:
             g = g + weight_decay * p
         if not state:
-            state.update(step=0.0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+            state.update(step=0.0, exp_avg=full_like(p), exp_avg_sq=full_like(p))
         state["step"] += 1
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
+        # The corrections of the bias are moved to lr and eps, as the paper proposes, which saves a pass.
+        correction = (1 - beta2 ** state["step"]) ** 0.5
+        rate, eps = lr * correction / (1 - beta1 ** state["step"]), group["eps"] * correction
+        if not group["amsgrad"] and (kernel := compiled("adam", p, group)):
+            kernel(p, g, exp_avg, exp_avg_sq, *numbers(p, 1 - beta1, beta2, 1 - beta2, rate, eps))
+            return
         exp_avg += (1 - beta1) * (g - exp_avg)
         exp_avg_sq *= beta2
         exp_avg_sq += (1 - beta2) * (g * g)
         if group["amsgrad"]:
             exp_avg_sq = state["max_exp_avg_sq"] = np.maximum(exp_avg_sq, state.get("max_exp_avg_sq", 0.0))
-        # The corrections of the bias are moved to lr and eps, as the paper proposes, which saves a pass.
-        correction = math.sqrt(1 - beta2 ** state["step"])
-        scale = np.sqrt(exp_avg_sq)
-        scale += group["eps"] * correction
-        p -= lr * correction / (1 - beta1 ** state["step"]) * (exp_avg / scale)
+        p -= rate * (exp_avg / (np.sqrt(exp_avg_sq) + eps))
 
 
 class AdamW(Adam):
@@ -92,12 +91,16 @@ class AdamW(Adam):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: Any = 1e-3,
+        betas: tuple[Any, Any] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 1e-2,
+        weight_decay: Any = 1e-2,
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        super().__init__(params, **options(locals()), decoupled_weight_decay=True)

@@ -1,4 +1,4 @@
-"""Functions that are called before and after every step of an optimizer."""
+"""Functions that are called before and after every step of an optimizer, or of all, and where states are saved."""
 
 from __future__ import annotations
 
@@ -7,20 +7,34 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from autodiff.hooks import RemovableHandle
+
 Hook = Callable[..., Any]
+Hooks = dict[int, Hook]
 _new_key = count().__next__
+_before_all: Hooks = {}
+_after_all: Hooks = {}
 
 
-class HookHandle:
-    """Stands for one registered hook; `remove` ends it."""
+def add_hook(hooks: Hooks, hook: Hook, prepend: bool = False) -> RemovableHandle:
+    """Put `hook` behind the others, or before them; returns the handle that removes it."""
+    key = _new_key()
+    others = dict(hooks) if prepend else {}
+    if prepend:
+        hooks.clear()
+    hooks[key] = hook
+    hooks.update(others)
+    return RemovableHandle(hooks, key)
 
-    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
-        self._hooks, self._key = hooks, _new_key()
-        hooks[self._key] = hook
 
-    def remove(self) -> None:
-        """Call the hook no more; removing it twice does nothing."""
-        self._hooks.pop(self._key, None)
+def register_optimizer_step_pre_hook(hook: Hook) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` before every step of any optimizer, first of all hooks."""
+    return add_hook(_before_all, hook)
+
+
+def register_optimizer_step_post_hook(hook: Hook) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` after every step of any optimizer, last of all hooks."""
+    return add_hook(_after_all, hook)
 
 
 def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,12 +46,12 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
             return step(optimizer, *args, **kwargs)
         optimizer.inside_step = True
         try:
-            for hook in list(optimizer.pre_hooks.values()):
+            for hook in [*_before_all.values(), *optimizer.pre_hooks.values()]:
                 changed = hook(optimizer, args, kwargs)
                 if changed is not None:
                     args, kwargs = _checked(changed, hook)
             result = step(optimizer, *args, **kwargs)
-            for hook in list(optimizer.post_hooks.values()):
+            for hook in [*optimizer.post_hooks.values(), *_after_all.values()]:
                 hook(optimizer, args, kwargs)
         finally:
             optimizer.inside_step = False

@@ -7,15 +7,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from itertools import chain
-from numbers import Real
 from typing import Any, ClassVar
 
 from autodiff.grad_mode import enable_grad
+from autodiff.hooks import RemovableHandle, retains_grad
 from autodiff.tensor import Tensor
 from autodiff.writes import record_write
-from optim.hooks import Hook, HookHandle, with_hooks
+from optim.hooks import Hook, Hooks, add_hook, with_hooks
+from optim.options import Group, check, check_rate, numbers_for_tensors
+from optim.saved_state import check_structure, copied, matched, saved_shapes
 
-Group = dict[str, Any]
+# The options that choose among PyTorch's implementations, which a state saved elsewhere need not have.
+SWITCHES = ("foreach", "fused", "capturable", "differentiable")
 Params = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
 
 
@@ -59,7 +62,7 @@ class Optimizer:
             )
         for group in entries if isinstance(entries[0], dict) else [{"params": entries}]:
             self.add_param_group(group)
-        if not any(p.requires_grad for group in self.param_groups for p in group["params"]):
+        if not self.differentiable and not any(p.requires_grad for group in self.param_groups for p in group["params"]):
             raise ValueError("expected parameters to optimize, got none that requires grad: call p.requires_grad_()")
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -76,8 +79,17 @@ class Optimizer:
         self.param_groups: list[Group] = state["param_groups"]
         self.step_called = False
         self.inside_step = False
-        self.pre_hooks: dict[int, Hook] = {}
-        self.post_hooks: dict[int, Hook] = {}
+        self.pre_hooks: Hooks = {}
+        self.post_hooks: Hooks = {}
+        self.save_pre_hooks: Hooks = {}
+        self.save_post_hooks: Hooks = {}
+        self.load_pre_hooks: Hooks = {}
+        self.load_post_hooks: Hooks = {}
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a step is recorded in the graph, as the option of this name asks."""
+        return bool(self.defaults.get("differentiable", False))
 
     def __repr__(self) -> str:
         lines = []
@@ -101,16 +113,8 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for index, group in enumerate(self.param_groups):
-            rate = group.get("lr", 0.0)
-            if not math.isfinite(rate):
-                raise ValueError(
-                    f"expected a finite lr in parameter group {index}, got {rate}: it was set after the optimizer was "
-                    f"made, by a schedule or by assignment"
-                )
-            if type(rate) is not float:
-                # A NumPy number would widen float32 updates to float64.
-                group["lr"] = float(rate)
-            self.update_group(group)
+            check_rate(group, index)
+            self.update_group(group if self.differentiable else numbers_for_tensors(group))
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -143,6 +147,7 @@ class Optimizer:
             )
         tensors, names = _split_names(param_group["params"])
         self._check_params(tensors, names)
+        self._check_names(names)
         group = {**param_group, "params": tensors, **({"param_names": names} if names else {})}
         for name, value in self.defaults.items():
             group.setdefault(name, value)
@@ -151,15 +156,7 @@ class Optimizer:
 
     def check_options(self, group: Group, index: int) -> None:
         """ValueError unless the options of `group`, which is number `index`, are in range."""
-        for name, bound in self.bounds.items():
-            option = group.get(name, 0.0)
-            for value in option if isinstance(option, tuple | list) else [option]:
-                if not (isinstance(value, Real) and 0 <= float(value) < bound):
-                    expected = "a finite number >= 0" if bound == math.inf else f"a number in [0, {bound:g})"
-                    hint = "; pass the number itself, value.item()" if isinstance(value, Tensor) else ""
-                    raise ValueError(
-                        f"invalid {name} in parameter group {index}: expected {expected}, got {value!r}{hint}"
-                    )
+        check(group, self.bounds, index)
 
     def _check_params(self, tensors: list[Tensor], names: list[str]) -> None:
         known = {p for group in self.param_groups for p in group["params"]}
@@ -167,7 +164,7 @@ class Optimizer:
             label = f"parameter {index} of group {len(self.param_groups)}" + (f" ({names[index]!r})" if names else "")
             if not isinstance(p, Tensor):
                 raise TypeError(f"{label} is a {type(p).__name__}: expected a Tensor")
-            if not p.is_leaf:
+            if not (p.is_leaf or self.differentiable or retains_grad(p)):
                 raise ValueError(
                     f"can't optimize a non-leaf Tensor: {label} was computed by {p.grad_fn}; "
                     f"pass the tensors it was computed from, or p.detach().requires_grad_()"
@@ -177,6 +174,17 @@ class Optimizer:
             if p in known:
                 raise ValueError(f"{label} was given before: expected every parameter once, in one group")
             known.add(p)
+
+    def _check_names(self, names: list[str]) -> None:
+        known = [name for group in self.param_groups for name in group.get("param_names", [])]
+        if self.param_groups and bool(known) != bool(names):
+            raise ValueError(
+                f"all optimizer param groups should be with or without names: expected group {len(self.param_groups)} "
+                f"to be {'with' if known else 'without'} names as the others"
+            )
+        twice = [name for place, name in enumerate(names) if name in known or name in names[:place]]
+        if twice:
+            raise ValueError(f"expected a name of its own for every parameter, got {twice[0]!r} twice")
 
     def state_dict(self) -> dict[str, Any]:
         """The state to save: ``{"state": {0: {...}}, "param_groups": [{"lr": ..., "params": [0, 1]}]}``.
@@ -191,77 +199,99 @@ class Optimizer:
         >>> optimizer.state_dict()["state"]
         {0: {'momentum_buffer': tensor([1., 1.])}}
         """
+        for hook in list(self.save_pre_hooks.values()):
+            hook(self)
         numbers = {p: number for number, p in enumerate(chain.from_iterable(g["params"] for g in self.param_groups))}
-        return {
+        saved: dict[str, Any] = {
             "state": {numbers[p]: state for p, state in self.state.items() if state and p in numbers},
             "param_groups": [{**g, "params": [numbers[p] for p in g["params"]]} for g in self.param_groups],
         }
+        for hook in list(self.save_post_hooks.values()):
+            saved = _unless_none(hook(self, saved), saved)
+        return saved
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` gave, of an optimizer of the same class over parameters of the same shapes.
 
+        Where both optimizers know the names of their parameters, these say what belongs together; else the order does.
         Everything is checked before anything changes: ValueError says which group or parameter does not fit, with
-        names and shapes. Parameters are matched by their order, as in PyTorch; names only guard against another order.
+        names and shapes.
         """
-        missing = {"state", "param_groups"} - set(state_dict)
-        if missing:
-            raise ValueError(f"expected the state dict of an optimizer, got one without {sorted(missing)}")
-        saved_groups: list[Group] = deepcopy(state_dict["param_groups"])
-        if len(saved_groups) != len(self.param_groups):
-            raise ValueError(
-                f"loaded state dict has a different number of parameter groups: expected {len(self.param_groups)}, "
-                f"got {len(saved_groups)}"
-            )
-        params: dict[Any, tuple[Tensor, str]] = {}
+        state_dict = dict(state_dict)
+        for hook in list(self.load_pre_hooks.values()):
+            state_dict = _unless_none(hook(self, state_dict), state_dict)
+        check_structure(state_dict, self.param_groups)
+        saved_groups: list[Group] = [
+            {name: option if name == "params" else deepcopy(option) for name, option in group.items()}
+            for group in state_dict["param_groups"]
+        ]
+        shapes = saved_shapes(state_dict["state"])
+        owners: dict[Any, tuple[Tensor, str, Group]] = {}
         for index, (group, saved) in enumerate(zip(self.param_groups, saved_groups, strict=True)):
-            labels = self._check_saved_group(group, saved, index)
-            params.update(zip(saved["params"], zip(group["params"], labels, strict=True), strict=True))
-            saved["params"] = group["params"]
-            if "param_names" in group:
-                saved.setdefault("param_names", group["param_names"])
+            keys = matched(group, saved, index, shapes)
+            self._check_saved_options(saved, index)
+            owners.update({key: (p, self.label(p), saved) for key, p in zip(keys, group["params"], strict=True)})
+            saved.update({name: group[name] for name in ("params", "param_names") if name in group})
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for key, values in state_dict["state"].items():
-            if key not in params:
-                raise ValueError(f"the loaded state is for parameter {key}, expected one of {list(params)}")
-            p, label = params[key]
-            state[p] = self.restored_state(p, label, values)
+            if key not in owners:
+                raise ValueError(f"the loaded state is for parameter {key}, expected one of {list(owners)}")
+            p, label, saved = owners[key]
+            state[p] = self.restored_state(p, label, values, saved)
         self.state, self.param_groups = state, saved_groups
+        for hook in list(self.load_post_hooks.values()):
+            hook(self)
 
-    def restored_state(self, p: Tensor, label: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def restored_state(self, p: Tensor, label: str, values: Mapping[str, Any], group: Group) -> dict[str, Any]:
         """A copy of `values`, the saved state of `p`, as it is kept; ValueError, naming `label`, if it does not fit."""
-        return deepcopy(dict(values))
+        return {name: copied(value, p.dtype) for name, value in values.items()}
 
-    def _check_saved_group(self, group: Group, saved: Group, index: int) -> list[str]:
-        """What to call the parameters of `group` in errors; ValueError if `saved` does not fit it."""
-        expected, got = len(group["params"]), len(saved["params"])
-        if expected != got:
-            raise ValueError(
-                f"loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                f"group {index} has {expected} parameters, the loaded one {got}"
-            )
-        missing = [name for name in self.defaults if name not in saved]
+    def _check_saved_options(self, saved: Group, index: int) -> None:
+        missing = [name for name in self.defaults if name not in saved and name not in SWITCHES]
         if missing:
             raise ValueError(
                 f"group {index} of the loaded state dict lacks the options {missing}: "
                 f"expected the state of another {type(self).__name__}"
             )
+        saved.update({name: self.defaults[name] for name in SWITCHES if name in self.defaults and name not in saved})
         self.check_options(saved, index)
-        names: list[str] = group.get("param_names") or [f"{number} of group {index}" for number in range(expected)]
-        for name, saved_name in zip(names, saved.get("param_names", names), strict=False):
-            if name != saved_name and saved_name in names:
-                raise ValueError(
-                    f"the parameters of group {index} are in another order: expected {name!r}, the loaded state dict "
-                    f"has {saved_name!r} in its place"
-                )
-        return [f"parameter {name}" for name in names]
 
-    def register_step_pre_hook(self, hook: Hook) -> HookHandle:
+    def label(self, p: Tensor) -> str:
+        """What to call `p` in an error: its name, or where it is."""
+        for index, group in enumerate(self.param_groups):
+            for place, own in enumerate(group["params"]):
+                if own is p:
+                    names = group.get("param_names")
+                    return f"parameter {names[place]}" if names else f"parameter {place} of group {index}"
+        return "a parameter"
+
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before every step; it may return other ``(args, kwargs)`` for it."""
-        return HookHandle(self.pre_hooks, hook)
+        return add_hook(self.pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Hook) -> HookHandle:
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` after every step; ``handle.remove()`` ends it."""
-        return HookHandle(self.post_hooks, hook)
+        return add_hook(self.post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before `state_dict`, and before the other hooks if `prepend`."""
+        return add_hook(self.save_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` after `state_dict`; what it returns, unless None, is taken instead."""
+        return add_hook(self.save_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before loading; what it returns, unless None, is loaded instead."""
+        return add_hook(self.load_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after a state was loaded."""
+        return add_hook(self.load_post_hooks, hook, prepend)
+
+
+def _unless_none(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value
 
 
 def _split_names(params: Any) -> tuple[list[Tensor], list[str]]:

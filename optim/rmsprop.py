@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from autodiff.tensor import Array
-from optim.elementwise import Elementwise, State
-from optim.optimizer import Group, Params
+from optim.elementwise import Elementwise
+from optim.optimizer import Params
+from optim.options import Group, options
+from optim.per_parameter import State, full_like
 
 
 class RMSprop(Elementwise):
@@ -34,36 +35,29 @@ class RMSprop(Elementwise):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-2,
+        lr: Any = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, options(locals()))
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
+    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
         alpha, momentum = group["alpha"], group["momentum"]
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         if not state:
-            state.update(step=0.0, square_avg=np.zeros_like(p))
+            state.update(step=0.0, square_avg=full_like(p))
             if momentum > 0:
-                state["momentum_buffer"] = np.zeros_like(p)
+                state["momentum_buffer"] = full_like(p)
             if group["centered"]:
-                state["grad_avg"] = np.zeros_like(p)
+                state["grad_avg"] = full_like(p)
         state["step"] += 1
         square_avg = state["square_avg"]
         square_avg *= alpha

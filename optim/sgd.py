@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from autodiff.tensor import Array
+import numpy as np
+
 from autodiff.writes import record_write
-from optim.elementwise import SMALL, Elementwise, State
-from optim.optimizer import Group, Params
+from optim.compiled import compiled, numbers
+from optim.elementwise import SMALL, Elementwise
+from optim.optimizer import Params
+from optim.options import Group, options
+from optim.per_parameter import State
 
 # Up to this many small parameters, plain descent is faster on each of them than on a buffer that gathers them: for 6
 # of them 7 µs against 17.
@@ -37,23 +41,18 @@ class SGD(Elementwise):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: Any = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: Any = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, options(locals()))
 
     def check_options(self, group: Group, index: int) -> None:
         super().check_options(group, index)
@@ -65,11 +64,11 @@ class SGD(Elementwise):
 
     def update_group(self, group: Group) -> None:
         params = [p for p in group["params"] if p.grad is not None]
-        if len(params) > FEW or group["momentum"] or group["weight_decay"] or group["maximize"]:
+        if len(params) > FEW or group["momentum"] or group["weight_decay"] or group["maximize"] or self.differentiable:
             super().update_group(group)
             return
         pairs = [(p.array, p.grad.array) for p in params]
-        if any(p.size > SMALL or p.shape != g.shape for p, g in pairs):
+        if any(p.size > SMALL or p.shape != g.shape or not math.isfinite(np.vdot(g, g)) for p, g in pairs):
             super().update_group(group)
             return
         rate = group["lr"]
@@ -77,16 +76,19 @@ class SGD(Elementwise):
             p -= rate * g
         record_write(*[p for p, _ in pairs])
 
-    def update(self, p: Array, g: Array, state: State, group: Group) -> None:
-        momentum = group["momentum"]
+    def update(self, p: Any, g: Any, state: State, group: Group) -> None:
+        lr, momentum, damping = group["lr"], group["momentum"], 1 - group["dampening"]
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         if momentum:
-            if "momentum_buffer" in state:
+            if "momentum_buffer" not in state:
+                buffer = state["momentum_buffer"] = g
+            elif kernel := compiled("sgd", p, group):
+                kernel(p, g, state["momentum_buffer"], group["nesterov"], *numbers(p, momentum, damping, lr))
+                return
+            else:
                 buffer = state["momentum_buffer"]
                 buffer *= momentum
-                buffer += (1 - group["dampening"]) * g if group["dampening"] else g
-            else:
-                buffer = state["momentum_buffer"] = g
+                buffer += damping * g if group["dampening"] else g
             g = g + momentum * buffer if group["nesterov"] else buffer
-        p -= group["lr"] * g
+        p -= lr * g

@@ -301,9 +301,9 @@ def test_rows_of_padding() -> None:
 
 
 def test_softmax_needs_dim() -> None:
-    for module in (nn.Softmax, nn.LogSoftmax):
+    for guess in (nn.Softmax, nn.LogSoftmax, lambda: nn.functional.softmax(ad.ones(2, 2))):
         with pytest.raises(TypeError, match="dim"):
-            module()
+            guess()
 
 
 def test_integer_targets() -> None:
@@ -335,6 +335,64 @@ def test_learning_rates_that_are_nan() -> None:
 
 
 def test_implementation_switches() -> None:
-    for switch in ("foreach", "fused", "capturable", "differentiable"):
-        with pytest.raises(TypeError, match=switch):
-            optim.Adam([ad.ones(2, requires_grad=True)], **{switch: True})
+    results = []
+    for switches in ({}, {"foreach": True, "fused": True, "capturable": True}, {"fused": False}):
+        p = ad.ones(2, requires_grad=True)
+        optimizer = optim.Adam([p], **switches)
+        assert optimizer.param_groups[0].items() >= switches.items()
+        p.grad = ad.tensor([1.0, 2.0])
+        optimizer.step()
+        results.append(p.tolist())
+    assert results[0] == results[1] == results[2]
+
+
+def test_gradients_that_are_nan() -> None:
+    first, second = ad.ones(2, requires_grad=True), ad.ones(2, requires_grad=True)
+    optimizer = optim.Adam([("first", first), ("second", second)])
+    first.grad, second.grad = ad.ones(2), ad.tensor([float("nan"), 1.0])
+    with pytest.raises(ValueError, match=r"nan ones of parameter second \(1 of 2 numbers\)"):
+        optimizer.step()
+    assert first.tolist() == second.tolist() == [1.0, 1.0]
+
+
+def test_names_of_parameters() -> None:
+    def optimizer(*names: str) -> optim.Optimizer:
+        adam = optim.Adam([(name, ad.full((2,), float(len(name)), requires_grad=True)) for name in names])
+        for p in adam.param_groups[0]["params"]:
+            p.grad = p.detach()
+        adam.step()
+        return adam
+
+    saved, other = optimizer("a", "bb").state_dict(), optimizer("bb", "a")
+    other.load_state_dict(saved)
+    assert [state["exp_avg"][0].item() for state in other.state.values()] == pytest.approx([0.1, 0.2])
+    assert other.param_groups[0]["param_names"] == ["bb", "a"]
+    with pytest.raises(ValueError, match=r"lacks c \(2,\); it has a \(2,\) instead"):
+        optimizer("c", "bb").load_state_dict(saved)
+
+
+def test_loaded_counters() -> None:
+    p = ad.ones(2, dtype=ad.float64, requires_grad=True)
+    p.grad = ad.ones(2, dtype=ad.float64)
+    optimizer = optim.NAdam([p])
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert optimizer.state[p]["mu_product"].dtype == ad.float32
+
+
+def test_recorded_steps() -> None:
+    rate = ad.tensor(0.1, requires_grad=True)
+    p = ad.tensor(2.0, requires_grad=True).clone()
+    (p.grad,) = ad.grad(p * p, [p], create_graph=True)
+    optim.SGD([p], lr=rate, differentiable=True).step()
+    (p * p).backward()
+    # p = 2 - 4 * rate, so that the derivative of its square is -8 * p.
+    assert rate.grad is not None
+    assert rate.grad.item() == pytest.approx(-8 * 1.6)
+
+
+def test_bfloat16_in_muon() -> None:
+    p = ad.eye(2, dtype=ad.float64).requires_grad_()
+    p.grad = ad.eye(2, dtype=ad.float64)
+    optim.Muon([p], lr=1.0, weight_decay=0.0, ns_steps=1, ns_coefficients=(1.0, 0.0, 0.0)).step()
+    assert p[0, 0].item() == pytest.approx(1 - 0.5**0.5, rel=1e-15)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+import nn
 from autodiff.op import OpError
 from tests.test_differences_of_ops import grad_at, gradients
 
@@ -18,6 +19,10 @@ def test_missing_derivatives() -> None:
     for function in (lambda x: ad.norm(x, 0), lambda x: ad.dist(x, origin, 0)):
         assert grad_at(function, 1.0, 2.0) == [0.0, 0.0]
     assert gradients(ad.clamp, [0.5, -2.0], [-1.0], [[1.0], [2.0]]) == [[2.0, 0.0], [2.0], [[0.0], [0.0]]]
+    soft_margin = nn.functional.soft_margin_loss
+    assert ad.gradcheck(
+        soft_margin, [ad.tensor(x, dtype=ad.float64).requires_grad_() for x in ([1.0, 2.0], [0.5, -1.0])]
+    )
     twice, once = ad.tensor([0, 0]), ad.tensor([0])
     added = gradients(lambda x, source: x.scatter(0, twice, source, reduce="add"), [1.0, 2.0], [3.0, 4.0])
     assert added == [[1.0, 1.0], [1.0, 1.0]]

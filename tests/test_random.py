@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autodiff as ad
 from autodiff import random
+from autodiff.op import OpError
 from autodiff.random import Generator
 
 Draw = Callable[[Generator], np.ndarray[Any, Any]]
@@ -28,6 +30,8 @@ PINNED: list[tuple[Draw, list[float]]] = [
     (lambda g: g.integers(0, 2**63, (1,)), [900450186894289455]),
     (lambda g: g.permutation(6), [2, 5, 3, 0, 1, 4]),
     (lambda g: g.exponential((2,), "float32"), [3.5083262920, 1.2303847075]),
+    (lambda g: g.poisson(np.array([1.0, 20.0, 0.0])), [2, 28, 0]),
+    (lambda g: g.normal((16,), "float32", in_pairs=True)[:3], [1.5409960747, -0.2934288979, -2.1787893772]),
 ]
 
 DRAWS: list[Draw] = [
@@ -39,6 +43,7 @@ DRAWS: list[Draw] = [
     lambda g: g.integers(-5, 2**40, (4,)),
     lambda g: g.permutation(11),
     lambda g: g.exponential((6,), "float64", 2.0),
+    lambda g: g.poisson(np.linspace(0, 30, 7)),
 ]
 
 
@@ -159,6 +164,62 @@ def test_the_default_generator() -> None:
     assert random.seed() == random.default_generator.initial_seed()
 
 
+def test_a_fork_leaves_the_default_generator_where_it_was() -> None:
+    random.manual_seed(4)
+    with random.fork_rng():
+        first = ad.rand(3)
+    assert ad.equal(ad.rand(3), first)
+    with random.fork_rng(enabled=False):
+        second = ad.rand(3)
+    assert not ad.equal(ad.rand(3), second)
+
+
+def test_places_are_drawn_by_their_weights() -> None:
+    weights, n = ad.tensor([[0.0, 1.0, 3.0], [2.0, 0.0, 0.0]]), 100_000
+    generator = Generator().manual_seed(0)
+    often = ad.multinomial(weights, n, replacement=True, generator=generator)
+    # The standard deviation of a share of 1/4 of 100,000 draws is 0.0014.
+    np.testing.assert_allclose(often[0].bincount(minlength=3).numpy() / n, [0, 0.25, 0.75], atol=0.006)
+    assert not often[1].any()
+    once = [ad.multinomial(weights[0], 1, generator=generator).item() for _ in range(4000)]
+    np.testing.assert_allclose(np.bincount(once, minlength=3) / 4000, [0, 0.25, 0.75], atol=0.03)
+    order = ad.multinomial(ad.ones(50), 50, generator=generator).tolist()
+    assert sorted(order) == list(range(50)) != order
+
+
+def test_counts_have_the_mean_and_the_variance_of_their_rate() -> None:
+    for rate in (0.5, 9.5, 40.0):
+        drawn = ad.poisson(ad.full((20_000,), rate), Generator().manual_seed(1))
+        # The standard deviation of the mean is the root of rate / 20,000.
+        assert abs(drawn.mean().item() - rate) < 5 * (rate / 20_000) ** 0.5
+        assert abs(drawn.var().item() / rate - 1) < 0.1
+
+
+def test_normal_takes_tensors_or_numbers_and_a_size() -> None:
+    mean, std = ad.arange(3.0, requires_grad=True), ad.tensor([[0.0], [2.0]])
+    drawn = ad.normal(mean, std)
+    assert drawn.shape == (2, 3)
+    assert drawn[0].tolist() == [0, 1, 2]
+    assert not drawn.requires_grad
+    assert ad.normal(2, 0, (4,)).tolist() == [2] * 4
+    for call in (lambda: ad.normal(0.0, 1.0), lambda: ad.normal(mean, 1.0, (3,))):
+        with pytest.raises(TypeError, match="tensors as mean or std, or numbers and a size"):
+            call()
+
+
+def test_draws_follow_the_order_of_memory() -> None:
+    x = ad.empty(5, 4).t()
+    plain = Generator().manual_seed(2).uniform((5, 4), "float32")
+    np.testing.assert_array_equal(x.uniform_(generator=Generator().manual_seed(2)).numpy(), plain.T)
+    # An array cut out of another has the numbers of an array of its own.
+    y = ad.empty(5, 9)[:, ::2]
+    assert ad.equal(
+        y.uniform_(generator=Generator().manual_seed(2)), ad.rand(5, 5, generator=Generator().manual_seed(2))
+    )
+    rows = ad.ones(3).expand(2, 3)
+    assert ad.rand_like(rows).is_contiguous()
+
+
 @pytest.mark.parametrize("size", [14, 17])
 def test_threads_share_a_stream_without_tearing_draws(size: int) -> None:
     generator, drawn = Generator().manual_seed(0), list[bytes]()
@@ -203,6 +264,16 @@ BAD: list[tuple[Callable[[Generator], object], type[Exception], str]] = [
     (lambda g: g.bernoulli_like(np.array([float("nan")])), ValueError, "sigmoid"),
     (lambda g: g.bernoulli_like(np.array([1, 0])), TypeError, "not int64"),
     (lambda g: g.integers(3, 3, (2,)), ValueError, "low < high"),
+    (lambda g: g.poisson(np.array([-1.0])), ValueError, "at least 0"),
+    (lambda g: g.poisson(np.array([2])), TypeError, "not int64"),
+    (lambda g: ad.multinomial(ad.ones(3), 4, generator=g), OpError, "replacement=True"),
+    (lambda g: ad.multinomial(ad.ones(3), 0, generator=g), OpError, "at least one sample"),
+    (lambda g: ad.multinomial(ad.zeros(3), 1, generator=g), OpError, "some of each row above 0"),
+    (lambda g: ad.multinomial(-ad.ones(3), 1, generator=g), OpError, "weights of at least 0"),
+    (lambda g: ad.multinomial(ad.tensor([1, 2]), 1, generator=g), OpError, "floating-point"),
+    (lambda g: ad.normal(ad.zeros(2), -ad.ones(2), generator=g), OpError, "deviations of at least 0, got -1"),
+    (lambda g: ad.randperm(258, generator=g, dtype=ad.uint8), OpError, "holds the numbers 0 to 257"),
+    (lambda g: ad.zeros(2, dtype=ad.bool).geometric_(0.5, generator=g), OpError, "tensor of numbers"),
     (lambda g: g.integers(0, 257, (2,), "uint8"), ValueError, "from 0 to 255"),
     (lambda g: g.integers(0, 3, (2,), bool), ValueError, "from 0 to 1"),
     (lambda g: g.integers(0, 70000, (2,), "float16"), ValueError, "65504"),

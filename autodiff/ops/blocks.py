@@ -20,42 +20,45 @@ Array = np.ndarray[Any, Any]
 BLOCK = 131072
 
 
-def by_blocks(function: Callable[..., Array], block: int = BLOCK) -> Callable[..., Array]:
+def by_blocks(function: Callable[..., Any], block: int = BLOCK, results: int = 1) -> Callable[..., Any]:
     """`function`, elementwise on arrays and giving the dtype of the first, called with 1-D blocks of large ones.
 
     What has not the size of the first array, as a number or what a rule does not read, is handed on as it is; arrays
-    that broadcast are computed in one piece.
+    that broadcast are computed in one piece. A kernel with a memo gives a tuple of two `results`.
     """
 
     def blocked(x: Any, *others: Any, **params: Any) -> Any:
         # A number may stand first.
         if type(x) is not np.ndarray or x.size <= block:
             return function(x, *others, **params)
-        return _in_blocks(function, block, (x, *others), params)
+        return _in_blocks(function, block, results, (x, *others), params)
 
     return blocked
 
 
-def _in_blocks(function: Callable[..., Array], block: int, args: Sequence[Any], params: dict[str, Any]) -> Array:
+def _in_blocks(
+    function: Callable[..., Any], block: int, results: int, args: Sequence[Any], params: dict[str, Any]
+) -> Any:
     x = args[0]
     arrays = [value for value in args if isinstance(value, np.ndarray) and value.ndim]
     if any(array.shape != x.shape for array in arrays):
-        whole: Array = function(*args, **params)
-        return whole
+        return function(*args, **params)
     # In the order of memory, where all arrays have the same.
-    y: Array = np.empty_like(x)
-    order: Any = "K" if all(array.strides == y.strides for array in arrays) else "C"
+    found = [np.empty_like(x) for _ in range(results)]
+    order: Any = "K" if all(array.strides == found[0].strides for array in arrays) else "C"
     if order == "C":
-        y = np.empty(x.shape, x.dtype)
+        found = [np.empty(x.shape, x.dtype) for _ in range(results)]
     flat = [value.ravel(order) if isinstance(value, np.ndarray) and value.ndim else value for value in args]
-    out = y.ravel(order)
+    outs = [y.ravel(order) for y in found]
 
     def work(i: int) -> None:
         at = slice(i * block, (i + 1) * block)
-        out[at] = function(*(v[at] if isinstance(v, np.ndarray) and v.ndim else v for v in flat), **params)
+        parts = function(*(v[at] if isinstance(v, np.ndarray) and v.ndim else v for v in flat), **params)
+        for out, part in zip(outs, parts if results > 1 else (parts,), strict=True):
+            out[at] = part
 
     share(work, -(-x.size // block))
-    return y
+    return tuple(found) if results > 1 else found[0]
 
 
 def over_rows(work: Callable[[Any], None], x: Array, axis: int) -> None:

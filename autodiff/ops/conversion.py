@@ -33,7 +33,7 @@ def copied_by_rows(x: Array) -> Array:
     """
     if type(x) is not np.ndarray:
         return as_array(x).copy()
-    if x.ndim != 2 or x.nbytes < _LARGE or abs(x.strides[0]) >= abs(x.strides[1]):
+    if x.ndim != 2 or x.nbytes < _LARGE or not 0 < abs(x.strides[0]) < abs(x.strides[1]):
         return np.array(x, order="C")
     rows, columns = x.shape
     out = np.empty(x.shape, x.dtype)

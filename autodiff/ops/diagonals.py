@@ -8,12 +8,14 @@ import numpy as np
 
 from autodiff.op import OpError, Recorder, implements
 from autodiff.ops.conversion import clone
-from autodiff.ops.masking import LARGE, keep
+from autodiff.ops.masking import LARGE
 from autodiff.ops.shape import positive_axis, reshape
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor, zeros_beside
 
 Shape = tuple[int, ...]
+# Large triangles are copied by so many rows.
+BAND = 64
 
 
 def _view(x: Array, offset: int, axis1: int, axis2: int) -> Array:
@@ -51,21 +53,27 @@ _trace = multilinear(
 )
 
 
+@lru_cache(maxsize=64)
 def _triangle(rows: int, columns: int, k: int, upper: bool) -> Array:
     """The mask of the triangle up to diagonal k, or from it."""
     return ~np.tri(rows, columns, k - 1, dtype=bool) if upper else np.tri(rows, columns, k, dtype=bool)
 
 
-_small_triangle = lru_cache(maxsize=64)(_triangle)
-
-
 def _triangle_kernel(x: Array, k: int, upper: bool) -> Array:
     rows, columns = x.shape[-2:]
-    if rows * columns < LARGE:
+    if rows * columns < LARGE or type(x) is not np.ndarray:
         # Making the mask takes two thirds of np.tril's time at 100 elements.
-        return np.where(_small_triangle(rows, columns, k, upper), x, x.dtype.type(0))
-    mask = _triangle(rows, columns, k, upper)
-    return np.where(mask, x, 0) if x.dtype.kind == "c" else keep(mask, x)
+        return np.where(_triangle(rows, columns, k, upper), x, x.dtype.type(0))
+    out = np.zeros(x.shape, x.dtype)
+    # A band of rows at a time: only the square where the diagonal crosses it needs a mask.
+    for start in range(0, rows, BAND):
+        band = slice(start, min(start + BAND, rows))
+        first, last = (min(max(i + k, 0), columns) for i in (start, band.stop))
+        whole, crossed = slice(last, None) if upper else slice(first), slice(first, last)
+        mask = _triangle(band.stop - start, last - first, start + k - first, upper)
+        out[..., band, whole] = x[..., band, whole]
+        out[..., band, crossed] = np.where(mask, x[..., band, crossed], x.dtype.type(0))
+    return out
 
 
 _tril: Recorder = multilinear(

@@ -109,7 +109,7 @@ def _number(value: float) -> dict[str, Array]:
     return {dtype: np.array(value, dtype) for dtype in "fd"}
 
 
-ONE, TWO, SIXTEEN, SIXTEENTH = _number(1), _number(2), _number(16), _number(1 / 16)
+ONE, TWO, FORTY = _number(1), _number(2), _number(40)
 
 
 def _horner(coefficients: list[Array], x: Array) -> Array:
@@ -131,10 +131,14 @@ def _evaluate(quotient: Quotient, x: Array) -> Array:
 
 def _exp_of_square(x: Array, factor: float) -> Array:
     """exp(factor x²). Half a place in x² would cost up to 700 places: here c² is exact, and the rest is small."""
-    kind = x.dtype.char
-    c = x * SIXTEEN[kind]
+    if x.dtype.char == "f":
+        # The square is exact in double precision.
+        square = np.multiply(x, x, dtype=np.float64)
+        square *= factor
+        return np.exp(square, out=square).astype(np.float32)
+    c = x * 16.0
     np.rint(c, out=c)
-    c *= SIXTEENTH[kind]
+    c *= 1 / 16.0
     y: Array = c * c
     rest = x - c
     c += x
@@ -179,7 +183,7 @@ def _erfc(x: Array, square: float = 1.0) -> Array:
     """erfc(scale x) with the square of the scale."""
     # Beyond 40 all of them are 0, and the infinite would give inf - inf.
     size = np.abs(x)
-    size.clip(None, 40, out=size)
+    np.minimum(size, FORTY[x.dtype.char], out=size)
     y = _scaled(size if square == 1 else math.sqrt(square) * size)
     y *= _exp_of_square(size, -square)
     # |y - 2| for negative x, else |y - 0|: np.where takes three times as long.

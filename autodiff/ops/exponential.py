@@ -22,6 +22,7 @@ def _stable_sigmoid(x: Any) -> Any:
     return np.divide(y, y + 1, out=y)
 
 
+@by_blocks
 def _sigmoid_on_arrays(g: Any, y: Any, x: Any) -> Any:
     out = np.asarray(1 - y)
     out *= y
@@ -123,6 +124,7 @@ tanh = elementwise(
 )
 
 
+@by_blocks
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
     # y is 0, positive or NaN, and so its own condition: 32 by 16 numbers take 1.2 µs, and 1.9 with the comparison.
     if g.size < LARGE:
@@ -146,11 +148,29 @@ relu = elementwise(
     doc="max(x, 0); its gradient at 0 is 0 (the course leaves the choice open).",
     example="ad.relu(ad.tensor([-1.0, 2.0])) -> tensor([0., 2.])",
 )
+
+
+@by_blocks
+def _leaky_kernel(x: Any, negative_slope: float) -> Any:
+    # The larger of both takes half of the time of choosing, but no slope above 1 and no 0 times infinity.
+    return np.maximum(x, x * negative_slope) if 0 < negative_slope <= 1 else choose(x > 0, x, x * negative_slope)
+
+
+@by_blocks
+def _leaky_rule(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
+    if x.size < LARGE or not 0 < negative_slope <= 1:
+        return choose(x > 0, g, g * negative_slope)
+    slope = (x > 0).astype(g.dtype)
+    np.clip(slope, negative_slope, 1, out=slope)
+    slope *= g
+    return slope
+
+
 leaky_relu = elementwise(
     "leaky_relu",
-    lambda x, negative_slope: choose(x > 0, x, x * negative_slope),
+    _leaky_kernel,
     vjp=lambda g, y, x, negative_slope: np.where(x > 0, g, g * negative_slope),
-    fast=lambda g, y, x, negative_slope: choose(x > 0, g, g * negative_slope),
+    fast=_leaky_rule,
     saves="x",
     arity=1,
     domain=away_from(0.0),

@@ -16,9 +16,12 @@ from autodiff.tensor import Array, Tensor
 
 # All of them have poles at 0 and at the negative whole numbers.
 BETWEEN_POLES = away_from(0.0, -1.0, -2.0, -3.0, low=-3.5, high=30, margin=0.15)
-# Numbers B₁₄, ..., B₂ of the series Σ B₂ₖ / x²ᵏ⁺¹.
-BERNOULLI = {d: [np.array(b, d) for b in (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6)] for d in "fd"}
-STEPS = {dtype: np.arange(10, dtype=dtype)[:, None] for dtype in "fd"}
+# Numbers B₁₄, ..., B₄ of the series Σ B₂ₖ / x²ᵏ⁺¹; from x = 10 on float32 has digits for the last two.
+_NUMBERS = (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30)
+BERNOULLI = {d: [np.array(b, d) for b in _NUMBERS[start:]] for d, start in (("f", 4), ("d", 0))}
+# What stands before them, with B₂ first: 1/x + 1/2x² + 1/6x³.
+FIRST = {dtype: [np.array(number, dtype) for number in (1 / 6, 1 / 2, 1)] for dtype in "fd"}
+STEPS = {dtype: np.arange(11, dtype=dtype)[:, None] for dtype in "fd"}
 _digamma_kernel = from_scipy("psi")
 _zeta_kernel = from_scipy("zeta")
 _lgamma_kernel = from_scipy("gammaln")
@@ -37,22 +40,20 @@ def _no_derivative(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 def _trigamma_of_positive(x: Array) -> Array:
     """Ten steps of ψ₁(x) = 1/x² + ψ₁(x + 1), and Stirling's series."""
-    terms = np.reciprocal(x + STEPS[x.dtype.char])
-    terms *= terms
-    y: Array = np.add.reduce(terms, 0)
-    inverse = np.reciprocal(x + 10)
+    inverses = np.reciprocal(x + STEPS[x.dtype.char])
+    inverse = inverses[-1].copy()
     square = inverse * inverse
     first, *others = BERNOULLI[x.dtype.char]
-    series = first * square
+    series: Array = first * square
     for number in others:
         series += number
         series *= square
-    series += 1
-    series *= inverse
-    y += series
-    square *= 0.5
-    y += square
-    return y
+    for number in FIRST[x.dtype.char]:
+        series += number
+        series *= inverse
+    inverses *= inverses
+    series += np.add.reduce(inverses[:-1], 0)
+    return series
 
 
 @by_blocks
@@ -60,7 +61,8 @@ def _trigamma_of_positive(x: Array) -> Array:
 def _trigamma(x: Array) -> Array:
     """ψ₁(x), by reflection below 0: ψ₁(x) + ψ₁(1 - x) = π² / sin² πx. SciPy's zeta(2, x) takes 30 times as long."""
     negative = x <= 0
-    if not negative.any():
+    # A fifth of the time of `any`.
+    if not np.count_nonzero(negative):
         return _trigamma_of_positive(x)
     y = _trigamma_of_positive(np.where(negative, 1 - x, x))
     # The largest numbers are whole, and so -inf has the value of a pole, which is also the limit.
@@ -91,6 +93,7 @@ digamma = elementwise(
     "digamma",
     _digamma_kernel,
     vjp=lambda g, y, x: g * _polygamma.rule(x, n=1),
+    fast=lambda g, y, x: g * _trigamma(x),
     saves="x",
     domain=BETWEEN_POLES,
     result="float",

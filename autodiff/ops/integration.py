@@ -9,7 +9,7 @@ import numpy as np
 from autodiff.op import OpError, Recorder, describe, implements
 from autodiff.ops.comparison import logical_xor
 from autodiff.ops.conversion import clone
-from autodiff.ops.indexing import narrow, select
+from autodiff.ops.indexing import narrow
 from autodiff.ops.joining import cat
 from autodiff.ops.reduction import numpy_names, sum
 from autodiff.ops.scan import cumsum
@@ -105,10 +105,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     width = _widths("trapezoid", y, x, dx, axis)
     if not y.shape[axis]:
         return wrap(np.zeros(y.shape[:axis] + y.shape[axis + 1 :], y.dtype))
-    if x is None:
-        area: Tensor = (sum(y, axis) - (select(y, axis, 0) + select(y, axis, -1)) * 0.5) * width
-        return area
-    return sum(_adjacent(y, axis=axis, sign=1) * width, axis) / 2.0
+    pairs = _adjacent(y, axis=axis, sign=1)
+    return sum(pairs, axis) * (width / 2.0) if x is None else sum(pairs * width, axis) / 2.0
 
 
 trapz = trapezoid

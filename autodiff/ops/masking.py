@@ -7,6 +7,7 @@ mask instead, in 0.2 ms, which is exact for any number: NaN, infinities and -0 a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,10 @@ def sign(x: Any) -> Any:
     """np.sign(x), in half of its time for large arrays."""
     if x.size < LARGE or x.dtype.kind != "f":
         return np.sign(x)
-    y = ((x > 0).view(np.int8) - (x < 0).view(np.int8)).astype(x.dtype)
     # The least number is nan if there is one.
-    return y if np.minimum.reduce(x, None) == np.minimum.reduce(x, None) else np.sign(x)
+    if math.isnan(np.minimum.reduce(x, None)):
+        return np.sign(x)
+    return np.subtract((x > 0).view(np.int8), (x < 0).view(np.int8), out=np.empty_like(x), casting="unsafe")
 
 
 def choose(mask: Any, a: Any, b: Any) -> Any:

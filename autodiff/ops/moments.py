@@ -192,7 +192,7 @@ def cov(
     weights = _weights(x.shape[1], fweights, aweights)
     if weights is None:
         number: Any = float(x.shape[1])
-        centred = x - x.sum(1, keepdim=True) / number
+        centred = x - (mean(x, 1, True) if x.dtype.kind == "f" else x.sum(1, keepdim=True) / number)
         weighted, norm = centred, number - correction
     else:
         number = weights.sum()
@@ -203,8 +203,8 @@ def cov(
         lost = (weights * aweights).sum() / number if aweights is not None else 1
         norm = number - correction * lost
     norm = norm.clamp(min=0) if isinstance(norm, Tensor) else max(norm, 0.0)
-    out: Tensor = (centred @ weighted.t() / norm).squeeze()
-    return out
+    out: Tensor = centred @ weighted.t() / norm
+    return out.squeeze() if 1 in out.shape else out
 
 
 def _weights(observations: int, fweights: Tensor | None, aweights: Tensor | None) -> Any:

@@ -133,6 +133,10 @@ _cross: Recorder = operation(
         lambda g, y, a, b, axis: _cross.rule(b, g, axis=axis),
         lambda g, y, a, b, axis: _cross.rule(g, a, axis=axis),
     ),
+    fast=(
+        lambda g, y, a, b, axis: _cross_kernel(b, g, axis),
+        lambda g, y, a, b, axis: _cross_kernel(g, a, axis),
+    ),
     saves=("b", "a"),
     domain=MODERATE,
     doc="The vector product of vectors along an axis of length 3, counted from the front; the others broadcast.",

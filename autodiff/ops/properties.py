@@ -49,6 +49,27 @@ def is_signed(input: Tensor) -> bool:
     return _tensor("is_signed", input).array.dtype.kind in "if"
 
 
+def is_cpu(x: Tensor) -> bool:
+    """True: tensors live on the CPU."""
+    return True
+
+
+def is_cuda(x: Tensor) -> bool:
+    """False: tensors live on the CPU."""
+    return False
+
+
+def data_ptr(x: Tensor) -> int:
+    """The address of the first element in memory, equal for tensors that start at the same place.
+
+    >>> import autodiff as ad
+    >>> x = ad.zeros(2)
+    >>> x.data_ptr() == x.view(1, 2).data_ptr() != x.clone().data_ptr()
+    True
+    """
+    return int(x.array.__array_interface__["data"][0])
+
+
 def numel(input: Tensor) -> int:
     """The number of elements.
 

@@ -208,7 +208,8 @@ def _products_of_others(x: Any) -> Any:
     if not half:
         return np.ones(x.shape, x.dtype)
     left, right, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    others = _products_of_others(np.concatenate([left * right, rest], axis=-1))
+    products = left * right
+    others = _products_of_others(np.concatenate([products, rest], axis=-1) if rest.shape[-1] else products)
     pairs = others[..., :half]
     return np.concatenate([pairs * right, pairs * left, others[..., half:]], axis=-1)
 
@@ -220,19 +221,26 @@ def _prod_rule(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) ->
     return restore(g, axis, keepdims) * np.transpose(others, sorted(range(x.ndim), key=order.__getitem__))
 
 
-def _prod_on_arrays(g: Array, y: Any, x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _prod_on_arrays(g: Array, y: Any, x: Array, memo: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Where no product is 0 or overflows, the product of the others is a quotient."""
-    product = _product(x, axis, True)
+    product = restore(memo, axis, keepdims)
     if np.isfinite(product).all() and product.all():
         return restore(g, axis, keepdims) * product / x
     return _prod_rule(g, y, x, axis, keepdims)
 
 
+def _prod_kernel(x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    product = as_array(_product(x, axis, keepdims))
+    # A copy, since the product itself may be written to.
+    return product, product.copy()
+
+
 _prod = operation(
     "prod",
-    _product,
+    _prod_kernel,
     vjp=_prod_rule,
     fast=_prod_on_arrays,
+    memo=True,
     saves="x",
     domain=Interval(-3, 3),
     doc="The product over some axes.",

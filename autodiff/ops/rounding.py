@@ -136,11 +136,12 @@ def _divided(kernel: np.ufunc, in_double: Callable[[Any, Any, Any], Any]) -> Cal
     """`kernel`, faster for large arrays, and refusing what NumPy answers with 0 and a warning."""
 
     def divided(a: Any, b: Any) -> Any:
-        dtype = np.result_type(a, b)
+        alike = type(a) is type(b) is np.ndarray and a.shape == b.shape and a.dtype is b.dtype
+        dtype = a.dtype if alike else np.result_type(a, b)
         if dtype.kind in "iub" and not np.all(b):
             raise ZeroDivisionError(_BY_ZERO)
         found = None
-        if dtype.char == "f" and np.broadcast(a, b).size >= LARGE:
+        if dtype.char == "f" and (a.size if alike else np.broadcast(a, b).size) >= LARGE:
             found = _in_double(in_double, a, b)
         return kernel(a, b) if found is None else found
 

@@ -34,11 +34,22 @@ def _sinc_slope(y: Any, x: Any) -> Any:
     return np.where(near, series, (np.cos(z) - y) / np.where(near, 1.0, x))
 
 
+@by_blocks
+def _sinc_on_arrays(g: Any, y: Any, x: Any) -> Any:
+    if (np.abs(x) < 0.05).any():
+        return g * _sinc_slope(y, x)
+    slope = np.asarray(np.cos(math.pi * x))
+    slope -= y
+    slope /= x
+    slope *= g
+    return slope
+
+
 sinc = elementwise(
     "sinc",
     by_blocks(on_vectors(_sinc_kernel)),
     vjp=lambda g, y, x: g * _sinc_slope(y, x),
-    fast=by_blocks(lambda g, y, x: g * _sinc_slope(y, x)),
+    fast=_sinc_on_arrays,
     saves="x y",
     domain=Interval(-8, 8),
     result="float",
@@ -75,14 +86,12 @@ def _logit_slope(x: Any, eps: float | None) -> Any:
 def _logit_on_arrays(g: Any, y: Any, x: Any, eps: float | None) -> Any:
     if eps is not None:
         return g * _logit_slope(x, eps)
-    out = np.asarray(1 - x)
-    out *= x
-    negative = out < 0
-    np.divide(1, out, out=out)
-    if negative.any():
-        out[negative] = math.nan
-    out *= g
-    return out
+    product = np.asarray(1 - x)
+    product *= x
+    # The least number is nan if there is one.
+    if not np.minimum.reduce(product, None, initial=0) >= 0:
+        product[product < 0] = math.nan
+    return np.divide(g, product, out=product)
 
 
 _logit = elementwise(

@@ -247,10 +247,11 @@ class Batched(np.lib.mixins.NDArrayOperatorsMixin):
         return ours(*args, **kwargs)
 
     def each_sample(
-        self, name: str, elementwise: bool, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any]
-    ) -> Any:
+        self, name: str, form: Callable[..., Any] | None, kernel: Callable[..., Any], args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Any:  # fmt: skip
         """What a `kernel` that cannot take these arrays gives nevertheless."""
-        return FUNCTIONS["each sample"](name, elementwise, kernel, args, params)
+        return FUNCTIONS["each sample"](name, form, kernel, args, params)
 
     def __repr__(self) -> str:
         return f"Batched(shape={self.shape}, levels={self.levels}, data=\n{self.data!r})"

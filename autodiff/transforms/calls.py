@@ -9,8 +9,9 @@ from autodiff import grad_mode
 from autodiff.graph import Leaf, Node, ancestors, tick
 from autodiff.op import describe
 from autodiff.ops.shape import _reshape
-from autodiff.tensor import Tensor, View, wrap
+from autodiff.tensor import Tensor, wrap
 from autodiff.transforms.trees import leaves, mapped, rebuilt
+from autodiff.views import View
 
 Argnums = int | tuple[int, ...]
 

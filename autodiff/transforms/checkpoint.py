@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from autodiff import grad_mode, random
+from autodiff import draw_mode, grad_mode, random
 from autodiff.backpropagation import backpropagate
 from autodiff.graph import Node, ancestors, tick
 from autodiff.tensor import Tensor
@@ -70,7 +70,7 @@ class _Again(Region):
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, rng_state: Any) -> None:
         self.function, self.args, self.kwargs, self.rng_state = function, args, kwargs, rng_state
-        self.around = random.thread.around
+        self.around = draw_mode.state.around
 
     def run(self) -> tuple[Any, int]:
         """What the function returns, recorded, and when it began."""
@@ -79,8 +79,8 @@ class _Again(Region):
             return self.function(*self.args, **self.kwargs), start
 
     def _roots(self) -> tuple[list[Node], int]:
-        now, around = random.get_rng_state(), random.thread.around
-        random.thread.around = self.around
+        now, around = random.get_rng_state(), draw_mode.state.around
+        draw_mode.state.around = self.around
         if self.rng_state is not None:
             random.set_rng_state(self.rng_state)
         # The rules that run around this may not turn tensors into numbers; the function may.
@@ -88,7 +88,7 @@ class _Again(Region):
         try:
             result, start = self.run()
         finally:
-            grad_mode.state.in_rule, random.thread.around = before, around
+            grad_mode.state.in_rule, draw_mode.state.around = before, around
             if self.rng_state is not None:
                 random.set_rng_state(now)
         nodes = [y.node for y in leaves(result) if isinstance(y, Tensor)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,25 +14,42 @@ from autodiff.transforms.batching import (
     Batched,
     BatchingError,
     Levels,
-    aligned,
     lengths_of,
     levels_of,
     spread,
 )
 
 
-def run(name: str, elementwise: bool, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any]) -> Any:
-    """What `kernel` gives for all samples."""
-    if elementwise and not _walk(list(params.values())):
-        # Whose axes are hidden makes no difference to it.
-        levels, arrays = aligned(args)
-        return Batched(kernel(*arrays, **params), levels)
+def run(
+    name: str, form: Callable[..., Any] | None, kernel: Callable[..., Any], args: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """What `kernel` gives for all samples, or its `form` that takes them along a first axis."""
     levels, lengths = _common([*args, *params.values()])
+    if form is not None and (form is not kernel or not _walk(list(params.values()))):
+        return _at_once(form, args, params, levels, tuple(lengths[level] for level in levels))
     everywhere = [_with_all(x, levels, lengths) for x in args]
     try:
         return kernel(*everywhere, **params)
     except Exception:
         return _in_a_loop(name, kernel, args, params, levels, lengths)
+
+
+def _at_once(
+    form: Callable[..., Any], args: Sequence[Any], params: dict[str, Any], levels: Levels, hidden: tuple[int, ...]
+) -> Batched:
+    """What `form` gives for arrays that have all levels as one first axis."""
+
+    def joined(x: Any, ndim: int) -> Any:
+        if type(x) is not Batched:
+            return x
+        data = spread(x, levels, ndim)
+        own = data.shape[len(levels) :]
+        return np.broadcast_to(data, hidden + own).reshape(math.prod(hidden), *own)
+
+    ndim = max(x.ndim for x in args if isinstance(x, Batched | np.ndarray))
+    y = form(*[joined(x, ndim) for x in args], **{key: joined(x, np.ndim(x)) for key, x in params.items()})
+    y = y[0] if isinstance(y, tuple) else y
+    return Batched(y.reshape(hidden + y.shape[1:]), levels)
 
 
 def _walk(value: Any) -> list[Batched]:

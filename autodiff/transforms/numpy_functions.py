@@ -75,6 +75,11 @@ def _accumulate(x: Any, *, ufunc: np.ufunc, axis: int = 0, **options: Any) -> An
     return Batched(ufunc.accumulate(_only(x).data, _moved(axis, x), **options), x.levels)
 
 
+@batched("reduceat")
+def _reduceat(x: Any, indices: Any, *, ufunc: np.ufunc, axis: int = 0, **options: Any) -> Any:
+    return Batched(ufunc.reduceat(_only(x, indices).data, indices, _moved(axis, x), **options), x.levels)
+
+
 @batched("at")
 def _at(x: Any, index: Any, value: Any, *, ufunc: np.ufunc) -> None:
     parts = index if isinstance(index, tuple) else (index,)

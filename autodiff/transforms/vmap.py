@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import grad_mode, random
+from autodiff import draw_mode, grad_mode
 from autodiff.backpropagation import backpropagate, hooked
 from autodiff.grad_mode import INFERENCE
 from autodiff.graph import Leaf, Node, ancestors, tick
 from autodiff.ops.joining import cat
 from autodiff.ops.shape import broadcast
-from autodiff.tensor import Tensor, View, wrap
+from autodiff.tensor import Tensor, wrap
 from autodiff.transforms import each_sample, forward, numpy_products
 from autodiff.transforms.batching import Batched, add_level, levels_of, remove_level, spread
 from autodiff.transforms.region import Region, close
 from autodiff.transforms.trees import for_each_leaf, leaves, rebuilt
+from autodiff.views import View
 
 assert numpy_products, each_sample  # imported for what they make of Batched
 
@@ -151,7 +152,7 @@ def _drawn(scopes: Sequence[Scope], method: Callable[..., Any], generator: Any, 
     different = [scope for scope in scopes if scope.randomness == "different"]
     levels, hidden = tuple(s.level for s in different), tuple(s.size for s in different)
     given = list(args)
-    if method.__name__ == "bernoulli_like":
+    if method.__name__ in ("bernoulli_like", "poisson"):
         p = given[0]
         if not set(levels_of([p])) <= set(levels):
             raise RuntimeError("vmap: randomness='same' cannot hold for probabilities that differ between samples")
@@ -172,23 +173,23 @@ class _Draws:
     """A ``with`` block around the function of a vmap, in which random draws go by its rule."""
 
     def __init__(self, scope: Scope) -> None:
-        self.before = random.thread.around
+        self.before = draw_mode.state.around
         outer = self.before.scopes if isinstance(self.before, _Draws) else ()
         self.scopes: tuple[Scope, ...] = (*outer, scope)
 
     def __enter__(self) -> None:
-        random.thread.around = self
+        draw_mode.state.around = self
 
     def __exit__(self, *exception: object) -> None:
-        random.thread.around = self.before
+        draw_mode.state.around = self.before
 
     def __call__(self, method: Callable[..., Any], generator: Any, *args: Any, **options: Any) -> Any:
         # What draws for several samples draws as anywhere else.
-        random.thread.around = None
+        draw_mode.state.around = None
         try:
             return _drawn(self.scopes, method, generator, *args, **options)
         finally:
-            random.thread.around = self
+            draw_mode.state.around = self
 
 
 def vmap(

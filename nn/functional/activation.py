@@ -8,10 +8,11 @@ import numpy as np
 import autodiff as ad
 from autodiff.domain import Interval, away_from
 from autodiff.op import OpError, Recorder
+from autodiff.ops.blocks import by_blocks
 from autodiff.ops.conversion import floating
 from autodiff.ops.error_function import ndtr
 from autodiff.ops.exponential import sigmoid as _sigmoid
-from autodiff.ops.masking import choose
+from autodiff.ops.masking import choose, limit
 from autodiff.recorders import elementwise
 from autodiff.tensor import Array, Tensor
 from nn.functional.inplace import write_into
@@ -22,9 +23,19 @@ tanh = ad.tanh
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
+@by_blocks
 def _elu_kernel(x: Array, alpha: float, scale: float, input_scale: float) -> Any:
-    below = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
-    return choose(x > 0, x if scale == 1 else x * scale, below)
+    # One of both is 0: choosing between them would take longer than adding them.
+    y = np.asarray(limit(x, None, 0))
+    if input_scale != 1:
+        y *= input_scale
+    np.expm1(y, out=y)
+    y *= alpha * scale
+    above = np.asarray(limit(x, 0, None))
+    if scale != 1:
+        above *= scale
+    y += above
+    return y
 
 
 def _elu_rule(g: Any, y: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
@@ -32,10 +43,25 @@ def _elu_rule(g: Any, y: Any, x: Any, alpha: float, scale: float, input_scale: f
     return g * np.where(x <= 0, below, scale)
 
 
+@by_blocks
+def _elu_on_arrays(g: Array, y: Any, x: Array, alpha: float, scale: float, input_scale: float) -> Any:
+    slope = np.asarray(limit(x, None, 0))
+    slope *= input_scale
+    np.exp(slope, out=slope)
+    if alpha * input_scale != 1 or scale != 1:
+        slope *= alpha * scale * input_scale
+    if alpha * input_scale != 1:
+        # Else both sides have the same slope at 0, which is that of the limit too.
+        slope = choose(x <= 0, slope, np.full_like(slope, scale))
+    slope *= g
+    return slope
+
+
 _elu: Recorder = elementwise(
     "elu",
     _elu_kernel,
     vjp=_elu_rule,
+    fast=_elu_on_arrays,
     saves="x",
     arity=1,
     domain=away_from(0.0, low=-15.0, high=15.0),
@@ -56,9 +82,9 @@ def _silu_rule(g: Any, y: Any, x: Any) -> Any:
 
 _silu: Recorder = elementwise(
     "silu",
-    _silu_kernel,
+    by_blocks(_silu_kernel, results=2),
     vjp=_silu_rule,
-    fast=lambda g, y, x, memo: g * (memo + y * (1 - memo)),
+    fast=by_blocks(lambda g, y, x, memo: g * (memo + y * (1 - memo))),
     memo=True,
     saves="x y",
     domain=Interval(-15, 15),
@@ -66,32 +92,37 @@ _silu: Recorder = elementwise(
 )
 
 
-def _mish_parts(x: Any) -> tuple[Any, Any]:
-    """tanh(softplus(x)) and sigmoid(x), both from one exponential; beyond the limit both are 1."""
-    e = np.exp(np.minimum(x, 5.0 if x.dtype.itemsize == 2 else 20.0))
+def _mish_parts(x: Any, e: Any) -> tuple[Any, Any]:
+    """tanh(softplus(x)) and sigmoid(x), both from one exponential."""
     n = e * (e + 2)
     return n / (n + 2), e / (e + 1)
 
 
+def _mish_exponential(x: Any) -> Any:
+    # Beyond the limit both parts are 1.
+    return np.exp(limit(x, None, 5.0 if x.dtype.itemsize == 2 else 20.0))
+
+
 def _mish_kernel(x: Array) -> Any:
-    parts = _mish_parts(x)
-    return x * parts[0], parts
-
-
-def _mish_slope(x: Any, gate: Any, probability: Any) -> Any:
-    return gate + x * ((1 - gate * gate) * probability)
+    e = _mish_exponential(x)
+    n = e * (e + 2)
+    return x * (n / (n + 2)), e
 
 
 def _mish_rule(g: Any, y: Any, x: Any) -> Any:
-    gate, probability = _mish_parts(x)
-    return g * _mish_slope(x, gate, probability)
+    return _mish_slope(g, y, x, np.exp(np.minimum(x, 5.0 if x.dtype.itemsize == 2 else 20.0)))
+
+
+def _mish_slope(g: Any, y: Any, x: Any, e: Any) -> Any:
+    gate, probability = _mish_parts(x, e)
+    return g * (gate + x * ((1 - gate * gate) * probability))
 
 
 _mish: Recorder = elementwise(
     "mish",
-    _mish_kernel,
+    by_blocks(_mish_kernel, results=2),
     vjp=_mish_rule,
-    fast=lambda g, y, x, memo: g * _mish_slope(x, *memo),
+    fast=by_blocks(_mish_slope),
     memo=True,
     saves="x",
     domain=Interval(-15, 15),
@@ -109,11 +140,23 @@ def _density(x: Any) -> Any:
     return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
+@by_blocks
+def _gelu_on_arrays(g: Array, y: Any, x: Array, memo: Array) -> Any:
+    slope = np.asarray(x * x)
+    slope *= -0.5
+    np.exp(slope, out=slope)
+    slope *= 1 / math.sqrt(2 * math.pi)
+    slope *= x
+    slope += memo
+    slope *= g
+    return slope
+
+
 _gelu: Recorder = elementwise(
     "gelu",
-    _gelu_kernel,
+    by_blocks(_gelu_kernel, results=2),
     vjp=lambda g, y, x: g * (ndtr.rule(x) + x * _density(x)),
-    fast=lambda g, y, x, memo: g * (memo + x * _density(x)),
+    fast=_gelu_on_arrays,
     memo=True,
     saves="x",
     domain=Interval(-6, 6),
@@ -135,9 +178,9 @@ def _gelu_tanh_slope(x: Any, y: Any, gate: Any) -> Any:
 
 _gelu_tanh: Recorder = elementwise(
     "gelu_tanh",
-    _gelu_tanh_kernel,
+    by_blocks(_gelu_tanh_kernel, results=2),
     vjp=lambda g, y, x: g * _gelu_tanh_slope(x, y, _sigmoid.rule(x * (x * x * (CUBE * SLOPE) + SLOPE))),
-    fast=lambda g, y, x, memo: g * _gelu_tanh_slope(x, y, memo),
+    fast=by_blocks(lambda g, y, x, memo: g * _gelu_tanh_slope(x, y, memo)),
     memo=True,
     saves="x y",
     domain=Interval(-3, 3),
@@ -145,19 +188,35 @@ _gelu_tanh: Recorder = elementwise(
 )
 
 
-def _log_of_one_plus_exp(x: Any) -> Any:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+def _tail(x: Any) -> Any:
+    """log(1 + exp(-|x|))."""
+    y = np.asarray(np.abs(x))
+    np.negative(y, out=y)
+    np.exp(y, out=y)
+    return np.log1p(y, out=y)
 
 
+@by_blocks
 def _softplus_kernel(x: Array, beta: float, threshold: float) -> Any:
-    z = x * beta
-    return np.where(z > threshold, x, _log_of_one_plus_exp(z) / beta)
+    z = x if beta == 1 else x * beta
+    y = _tail(z)
+    y += limit(z, 0, None)
+    if beta != 1:
+        y /= beta
+    return choose(z > threshold, x, y)
+
+
+@by_blocks
+def _softplus_on_arrays(g: Array, y: Any, x: Array, beta: float, threshold: float) -> Any:
+    z = x if beta == 1 else x * beta
+    return choose(z > threshold, g, g * _sigmoid.rule(z))
 
 
 _softplus: Recorder = elementwise(
     "softplus",
     _softplus_kernel,
     vjp=lambda g, y, x, beta, threshold: np.where(x * beta > threshold, g, g * _sigmoid.rule(x * beta)),
+    fast=_softplus_on_arrays,
     saves="x",
     arity=1,
     domain=away_from(2, low=-15, high=15),
@@ -166,12 +225,25 @@ _softplus: Recorder = elementwise(
 )
 _logsigmoid: Recorder = elementwise(
     "logsigmoid",
-    lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
+    by_blocks(lambda x: limit(x, None, 0) - _tail(x)),
     vjp=lambda g, y, x: g * _sigmoid.rule(-x),
+    fast=by_blocks(lambda g, y, x: g * _sigmoid.rule(-x)),
     saves="x",
     domain=Interval(-15, 15),
     analytic=False,
     doc="The logarithm of sigmoid(x), exact where that underflows.",
+)
+
+
+_softsign: Recorder = elementwise(
+    "softsign",
+    by_blocks(lambda x: x / (np.abs(x) + 1)),
+    vjp=lambda g, y, x: g / ((np.abs(x) + 1) * (np.abs(x) + 1)),
+    fast=by_blocks(lambda g, y, x: g / np.square(np.abs(x) + 1)),
+    saves="x",
+    domain=away_from(0.0, low=-15.0, high=15.0),
+    analytic=False,
+    doc="x / (1 + |x|).",
 )
 
 
@@ -275,7 +347,7 @@ def softsign(input: Tensor) -> Tensor:
     >>> softsign(ad.tensor([-1.0, 3.0]))
     tensor([-0.5000,  0.7500])
     """
-    return input / (input.abs() + 1)
+    return _output("softsign", _softsign, input)
 
 
 def tanhshrink(input: Tensor) -> Tensor:

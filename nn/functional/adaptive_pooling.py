@@ -34,11 +34,10 @@ def max_of_tables(x: Array, tables: Sequence[Array]) -> Array:
         else:
             value = np.take_along_axis(flat, place.reshape(*lead, -1), -1).reshape(place.shape)
         if best is None:
-            best, index = value, np.broadcast_to(place, value.shape).copy()
+            best, index = value, np.broadcast_to(place, value.shape)
             continue
         better = (value > best) | (value != value)
-        np.copyto(best, value, where=better)
-        np.copyto(index, place, where=better)
+        best, index = np.where(better, value, best), np.where(better, place, index)
     return index
 
 
@@ -134,7 +133,7 @@ def _adaptive_avg_pool(ndim: int, input: Tensor, output_size: Sizes) -> Tensor:
     for axis, (n, o) in enumerate(zip(size, count, strict=True), input.ndim - ndim):
         if n != o:
             entries, new = _even_windows(n, o)
-            input = resample(input, axis=axis, table=Table(entries, new / new.sum(0), n))
+            input = resample(input, axis=axis - input.ndim, table=Table(entries, new / new.sum(0), n))
     return input
 
 
@@ -178,12 +177,14 @@ def _random_windows(samples: Array, length: int, kernel: int, count: int) -> Arr
     In the dtype of the samples, as PyTorch, since it decides where a number is rounded.
     """
     samples = samples[..., None]
-    start = np.full((*samples.shape[:-1], count), length - kernel)
+    start: Array = np.full((*samples.shape[:-1], 1), length - kernel)
     if count > 1:
         alpha = samples.dtype.type(length - kernel) / samples.dtype.type(count - 1)
         steps = np.arange(count - 1, dtype=samples.dtype)
-        start[..., :-1] = ((steps + samples) * alpha).astype(np.int64) - (samples * alpha).astype(np.int64)
-    return np.asarray(start[..., None, :] + np.arange(kernel)[:, None])
+        first = ((steps + samples) * alpha).astype(np.int64) - (samples * alpha).astype(np.int64)
+        start = np.concatenate((first, start), axis=-1)
+    windows: Array = start[..., None, :] + np.arange(kernel)[:, None]
+    return windows
 
 
 def _fractional_max_pool(

@@ -157,8 +157,11 @@ def multi_head_attention_forward(
         # PyTorch takes the hint in place of the mask, and hides also the keys that were added above.
         mask = _additive("attn_mask", _up_to_own_place(q, k), q, hidden=False)
     outputs, shares = _attend(q, k, v, mask, dropout_p if training else 0.0, None, safe=not need_weights)
-    outputs = outputs.permute(0, 2, 1, 3) if batch_first else outputs.permute(2, 0, 1, 3)
-    outputs = linear(outputs.reshape(*query.shape), out_proj_weight, out_proj_bias)
+    outputs = outputs.permute(2, 0, 1, 3).flatten(2)
+    outputs = linear(outputs, out_proj_weight, out_proj_bias)
+    if batch_first:
+        # In memory the batch stays second, as in PyTorch: a dropout behind this draws in the order of memory.
+        outputs = outputs.transpose(0, 1)
     if not batched:
         outputs, shares = outputs.squeeze(0), shares.squeeze(0)
     if not need_weights:

@@ -60,7 +60,7 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(t log x + (1 - t) log(1 - x)) of probabilities x and targets t in [0, 1], times `weight`, which broadcasts.
 
-    Logarithms are not below -100. OpError if the shapes differ or an x is outside [0, 1].
+    Logarithms are not below -100. OpError if the shapes differ or an x or t is outside [0, 1].
 
     >>> import autodiff as ad
     >>> binary_cross_entropy(ad.tensor([0.9, 0.2]), ad.tensor([1.0, 0.0]))
@@ -73,6 +73,9 @@ def binary_cross_entropy(
             f"binary_cross_entropy expected probabilities from 0 to 1, got {x.min():g} to {x.max():g}; apply "
             f"sigmoid() first, or give the scores to binary_cross_entropy_with_logits (nn.BCEWithLogitsLoss)"
         )
+    t = target.array
+    if not ((t >= 0) & (t <= 1)).all():
+        raise OpError(f"binary_cross_entropy expected targets from 0 to 1, got {t.min():g} to {t.max():g}")
     loss = _binary_cross_entropy(input, target)
     return reduced(loss if weight is None else loss * weight, reduction, size_average, reduce)
 

@@ -46,6 +46,16 @@ def _kernel(x: Array, jump: Array, final: Array, lengths: Array) -> Any:
     return -np.logaddexp.reduce(last, axis=1), paths
 
 
+def _of_samples(x: Array, jump: Array, final: Array, lengths: Array) -> Array:
+    """The sequences of all samples as those of one."""
+    samples = len(x) if x.ndim == 4 else len(jump)
+    times, count, states = x.shape[-3:]
+    x = np.moveaxis(np.broadcast_to(x, (samples, times, count, states)), 0, 1).reshape(times, -1, states)
+    jump, final = (np.broadcast_to(p, (samples, count, states)).reshape(-1, states) for p in (jump, final))
+    losses: Array = _kernel(x, jump, final, np.broadcast_to(lengths, (samples, count)).reshape(-1))[0]
+    return losses.reshape(samples, count)
+
+
 def _fast(g: Array, y: Array, x: Array, memo: Array, jump: Array, final: Array, lengths: Array) -> Array:
     """The shares of the paths through each state: the paths to it are known, those from it on are counted here."""
     times, count, states = x.shape
@@ -109,6 +119,7 @@ alignments: Recorder = operation(
     vjp=_rule,
     fast=_fast,
     memo=True,
+    batched=_of_samples,
     saves="y x",
     domain=Interval(-4, 0),
     analytic=False,

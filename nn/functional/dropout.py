@@ -1,11 +1,12 @@
 """Dropout: of elements, of whole channels, and the forms that keep mean and variance."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from autodiff.op import OpError
-from autodiff.random import default_generator
+from autodiff.random import default_generator, laid_out
 from autodiff.tensor import Tensor, wrap
 from nn.functional.inplace import write_into
 
@@ -109,9 +110,16 @@ def _dropout(input: Tensor, mask_shape: tuple[int, ...], p: float, training: boo
     if not training or p == 0:
         return input
     keep = 1.0 - p
-    mask = default_generator.bernoulli(mask_shape, keep) if keep else np.zeros(mask_shape, np.bool_)
+    mask = _drawn(input, mask_shape, keep) if keep else np.zeros(mask_shape, np.bool_)
     output = input * wrap(np.divide(mask, keep or 1.0, dtype=input.dtype))
     return write_into(input, output) if inplace else output
+
+
+def _drawn(input: Tensor, mask_shape: tuple[int, ...], keep: float) -> Any:
+    """What is kept: of elements in the order in which they lie in memory, of channels in that of their numbers."""
+    if mask_shape != input.shape:
+        return default_generator.bernoulli(mask_shape, keep)
+    return laid_out(input.array, lambda shape: default_generator.bernoulli(shape, keep))
 
 
 def _alpha_dropout(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
@@ -123,7 +131,7 @@ def _alpha_dropout(input: Tensor, mask_shape: tuple[int, ...], p: float, trainin
     else:
         alpha = 1.7580993408473766  # the product of selu's two constants
         scale = 1 / math.sqrt((alpha * alpha * p + 1) * (1 - p))
-        mask = default_generator.bernoulli(mask_shape, 1 - p).astype(input.dtype)
+        mask = _drawn(input, mask_shape, 1 - p).astype(input.dtype)
         shift = (mask - 1) * (alpha * scale) + alpha * scale * p
         output = input * wrap(mask * scale) + wrap(shift)
     return write_into(input, output) if inplace else output

@@ -29,6 +29,18 @@ def _collect_kernel(x: Array, index: Array, padding: int | None, rows: int) -> A
     return out
 
 
+def _collect_samples(x: Array, index: Array, padding: int | None, rows: int) -> Array:
+    """Each sample adds to rows of its own, which lie one after the other."""
+    shape = max(x.shape[:-1], index.shape, key=len)
+    samples = shape[0]
+    own = index + np.arange(samples).reshape(-1, *(1,) * (len(shape) - 1)) * rows
+    out = _collect_kernel(np.broadcast_to(x, (*shape, x.shape[-1])), own, None, samples * rows)
+    out = out.reshape(samples, rows, x.shape[-1])
+    if padding is not None:
+        out[:, padding] = 0
+    return out
+
+
 # One op for the rows and for the padding: a mask over all rows behind the choice would take three times as long.
 _select: Recorder = operation(
     "embedding",
@@ -40,6 +52,7 @@ _collect: Recorder = operation(
     "embedding_dense",
     _collect_kernel,
     vjp=lambda g, y, x, index, padding, rows: _select.rule(g, index=index, padding=padding, fixed=None),
+    batched=_collect_samples,
     doc="The sums, for each row, of what stands where the index names it; 0 for that of padding.",
 )
 
@@ -181,7 +194,7 @@ def embedding_bag(
         weights = None if weights is None else weights[wrap(kept)]
         lengths = np.bincount(bags, minlength=lengths.size)
     if mode == "max":
-        return _maxima(weight, index, bags, lengths)
+        return _maxima(weight, index, lengths)
     rows = _rows(weight, index, None, scale_grad_by_freq)
     if weights is not None:
         rows = rows * weights.unsqueeze(1)
@@ -206,7 +219,7 @@ def _bag_lengths(index: Array, offsets: Tensor | None, include_last_offset: bool
     return lengths
 
 
-def _maxima(weight: Tensor, index: Array, bags: Array, lengths: Array) -> Tensor:
+def _maxima(weight: Tensor, index: Array, lengths: Array) -> Tensor:
     """The largest of each feature in each bag; of several that tie the first one has the gradient."""
     filled = np.flatnonzero(lengths)
     starts = (np.cumsum(lengths) - lengths)[filled]
@@ -214,10 +227,9 @@ def _maxima(weight: Tensor, index: Array, bags: Array, lengths: Array) -> Tensor
     if not filled.size:
         return ad.zeros(shape, dtype=weight.dtype)
     rows = weight.array[index]
-    largest = np.zeros(shape, rows.dtype)
-    largest[filled] = np.maximum.reduceat(rows, starts)
-    candidates = np.where(rows == largest[bags], np.arange(index.size)[:, None], index.size - 1)
-    chosen = index[np.minimum.reduceat(candidates, starts)]
+    largest = np.repeat(np.maximum.reduceat(rows, starts), lengths[filled], axis=0)
+    candidates = np.where(rows == largest, np.arange(index.size)[:, None], index.size - 1)
+    chosen = np.take_along_axis(index[:, None], np.minimum.reduceat(candidates, starts), 0)
     maxima: Tensor = places.gather(weight, wrap(chosen), axis=0)
     if filled.size == lengths.size:
         return maxima

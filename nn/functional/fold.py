@@ -1,7 +1,8 @@
 """Windows laid out as columns, and columns added up where they lie."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from autodiff.op import OpError, Recorder
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor
 from nn.functional.conv import Lengths, lengths
+from nn.functional.window_sums import taps
 from nn.functional.windows import Windows
 
 Shape = tuple[int, ...]
@@ -34,24 +36,38 @@ def _unfold_kernel(x: Array, kernel: Shape, **steps: Shape) -> Array:
     return out
 
 
-def _fold_kernel(x: Array, size: Shape, kernel: Shape, **steps: Shape) -> Array:
+def _fold_kernel(x: Array, size: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Array:
     out = np.zeros((len(x), x.shape[1] // math.prod(kernel), *size), x.dtype)
-    if out.size:
-        for samples, part, columns in _windows(out.shape, kernel, x.dtype, steps).scatter(out):
-            columns[:, 0] = x[samples, :, part]
+    count = blocks(size, kernel, stride, padding, dilation)
+    axes = [taps(*axis) for axis in zip(size, kernel, stride, padding, dilation, count, strict=True)]
+    columns = x.reshape(len(x), out.shape[1], math.prod(kernel), *count)
+    for entry, parts in enumerate(product(*axes)):
+        out[(..., *(a for a, _ in parts))] += columns[(slice(None), slice(None), entry, *(b for _, b in parts))]
     return out
+
+
+def _with_samples(kernel: Callable[..., Array]) -> Callable[..., Array]:
+    """The kernel for an input with samples along a further axis in front."""
+
+    def form(x: Array, **params: Shape) -> Array:
+        y = kernel(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), **params)
+        return y.reshape(*x.shape[:2], *y.shape[1:])
+
+    return form
 
 
 _unfold: Recorder = multilinear(
     "im2col",
     _unfold_kernel,
     vjp=lambda g, y, x, kernel, **steps: _fold.rule(g, size=x.shape[2:], kernel=kernel, **steps),
+    batched=_with_samples(_unfold_kernel),
     doc="The windows of (N, C, *) as columns (N, C * entries of a window, windows).",
 )
 _fold: Recorder = multilinear(
     "col2im",
     _fold_kernel,
     vjp=lambda g, y, x, size, kernel, **steps: _unfold.rule(g, kernel=kernel, **steps),
+    batched=_with_samples(_fold_kernel),
     doc="Columns added up where their windows lie: the adjoint of `im2col`.",
 )
 

@@ -156,7 +156,7 @@ def interpolate(
             continue
         else:
             table = _linear(n, out, scale, bool(align_corners), dtype)
-        input = resample(input, axis=2 + axis, table=table)
+        input = resample(input, axis=2 + axis - input.ndim, table=table)
     return input
 
 

@@ -100,10 +100,18 @@ def _find_nan(x: Array, y: Array, axes: list[list[tuple[Any, Any]]]) -> Array:
     return index
 
 
+def _find_of_samples(x: Array, y: Array, kernel: Shape, **window: Shape) -> Array:
+    """Where only one of both differs between samples, the other is the same for each."""
+    lead = max(x.shape[: -len(kernel)], y.shape[: -len(kernel)], key=len)
+    x, y = (np.broadcast_to(a, lead + a.shape[-len(kernel) :]) for a in (x, y))
+    return _find_kernel(x, y, kernel, **window)
+
+
 find_max: Recorder = operation(
     "max_pool_index",
     _find_kernel,
     arity=2,
+    batched=_find_of_samples,
     domain=MODERATE,
     doc="The place, over the flattened last axes, of the largest entry of each window, given the largest entries.",
 )
@@ -136,6 +144,7 @@ max_pool: Recorder = operation(
     _max_kernel,
     vjp=_max_rule,
     fast=_max_rule_fast,
+    batched=_max_kernel,
     saves="x y",
     domain=MODERATE,
     analytic=False,

@@ -55,7 +55,8 @@ def batch_norm(
         known = mean, var = moments(input.array, view)
         _move(running_mean, mean, momentum)
         _move(running_var, var * (count / (count - 1)), momentum)
-    return _scaled(standardize(input, view=view, eps=eps, centred=True, known=known), weight, bias, view)
+    y: Tensor = standardize(input, weight, bias, view=view, groups=None, eps=eps, centred=True, known=known)
+    return y
 
 
 def instance_norm(
@@ -84,7 +85,7 @@ def instance_norm(
         raise OpError(f"instance_norm expected an input (N, C, ...), got shape {shape}")
     samples, channels, inner = shape[0], shape[1], math.prod(shape[2:])
     _check_channels("instance_norm", input, channels, running_mean, running_var, weight, bias)
-    view, apart = (samples, channels, inner), (1, samples * channels, inner)
+    view = (samples, channels, inner)
     if not use_input_stats:
         return _by_running_statistics("instance_norm", input, running_mean, running_var, weight, bias, eps, view)
     if inner == 1:
@@ -93,10 +94,11 @@ def instance_norm(
         )
     known = None
     if running_mean is not None or running_var is not None:
-        known = mean, var = moments(input.array, apart)
+        known = mean, var = moments(input.array, view, channels)
         _move(running_mean, mean.reshape(samples, channels).mean(0), momentum)
         _move(running_var, var.reshape(samples, channels).mean(0) * (inner / (inner - 1)), momentum)
-    return _scaled(standardize(input, view=apart, eps=eps, centred=True, known=known), weight, bias, view)
+    y: Tensor = standardize(input, weight, bias, view=view, groups=channels, eps=eps, centred=True, known=known)
+    return y
 
 
 def group_norm(
@@ -120,13 +122,11 @@ def group_norm(
         raise OpError(f"group_norm expected an input (N, C, ...) with C a multiple of {num_groups}, got shape {shape}")
     samples, channels, inner = shape[0], shape[1], math.prod(shape[2:])
     _check_channels("group_norm", input, channels, None, None, weight, bias)
-    each = channels // num_groups * inner
-    if samples * each == 1:
+    if samples * (channels // num_groups) * inner == 1:
         raise ValueError(f"group_norm expected more than one value in each group, got an input of shape {shape}")
-    y = standardize(
-        floating("group_norm", input), view=(1, samples * num_groups, each), eps=eps, centred=True, known=None
-    )
-    return _scaled(y, weight, bias, (samples, channels, inner))
+    x, view = floating("group_norm", input), (samples, channels, inner)
+    y: Tensor = standardize(x, weight, bias, view=view, groups=num_groups, eps=eps, centred=True, known=None)
+    return y
 
 
 def layer_norm(
@@ -147,8 +147,8 @@ def layer_norm(
             [-1.0000,  1.0000]])
     """
     rows, size = _rows_and_size("layer_norm", input, normalized_shape, weight, bias)
-    y = standardize(input, view=(1, rows, size), eps=eps, centred=True, known=None)
-    return _scaled(y, weight, bias, (rows, size, 1))
+    y: Tensor = standardize(input, weight, bias, view=(rows, size, 1), groups=1, eps=eps, centred=True, known=None)
+    return y
 
 
 def rms_norm(
@@ -166,8 +166,8 @@ def rms_norm(
     rows, size = _rows_and_size("rms_norm", input, normalized_shape, weight, None)
     if eps is None:
         eps = float(np.finfo(input.dtype).eps)
-    return _scaled(standardize(input, view=(1, rows, size), eps=eps, centred=False, known=None), weight, None,
-                   (rows, size, 1))  # fmt: skip
+    y: Tensor = standardize(input, weight, None, view=(rows, size, 1), groups=1, eps=eps, centred=False, known=None)
+    return y
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -238,10 +238,6 @@ def _rows_and_size(
     return math.prod(shape[: -len(last)]), math.prod(last)
 
 
-def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None, view: View) -> Tensor:
-    return y if weight is None and bias is None else scale_and_shift(y, weight, bias, view=view)
-
-
 def _by_running_statistics(
     name: str, input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Any, bias: Any, eps: float, view: View
 ) -> Tensor:
@@ -251,7 +247,8 @@ def _by_running_statistics(
     factor = wrap(1 / np.sqrt(var.array + eps).astype(input.dtype, copy=False))
     if weight is not None:
         factor = factor * weight
-    return _scaled(input - wrap(mean.array.reshape(beside)), factor, bias, view)
+    y: Tensor = scale_and_shift(input - wrap(mean.array.reshape(beside)), factor, bias, view=view)
+    return y
 
 
 def _move(running: Tensor | None, batch: Array, momentum: float) -> None:

@@ -32,6 +32,7 @@ constant_pad: Recorder = operation(
     "constant_pad",
     _pad_kernel,
     vjp=lambda g, y, x, widths, value: g[_inside(g, widths)],
+    batched=_pad_kernel,
     doc="The last axes with so many entries of a value before and after.",
 )
 
@@ -86,5 +87,5 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if before or after:
             index = _index(input.shape[axis], before, after, mode)
             table = Table(index[None], np.ones((1, len(index))), input.shape[axis])
-            input = resample(input, axis=axis, table=table)
+            input = resample(input, axis=axis - input.ndim, table=table)
     return input

@@ -7,6 +7,7 @@ import numpy as np
 import autodiff as ad
 from autodiff.domain import away_from
 from autodiff.op import OpError, Recorder
+from autodiff.ops.blocks import by_blocks
 from autodiff.ops.conversion import floating
 from autodiff.ops.exponential import leaky_relu as _leaky_relu
 from autodiff.ops.masking import choose, keep, limit
@@ -25,9 +26,9 @@ def _between(x: Array, low: float, high: float) -> Any:
 # At its kinks a rule gives what PyTorch's does; a product with 0 in place of `np.where` would make NaN of infinite g.
 _hardtanh: Recorder = elementwise(
     "hardtanh",
-    _between,
+    by_blocks(_between),
     vjp=lambda g, y, x, low, high: np.where((x <= low) | (x >= high), 0.0, g),
-    fast=lambda g, y, x, low, high: keep(~((x <= low) | (x >= high)), g),
+    fast=by_blocks(lambda g, y, x, low, high: keep(~((x <= low) | (x >= high)), g)),
     saves="x",
     arity=1,
     domain=away_from(-1.0, 0.0, 1.0, 6.0, low=-10.0, high=10.0),
@@ -36,9 +37,9 @@ _hardtanh: Recorder = elementwise(
 )
 _hardsigmoid: Recorder = elementwise(
     "hardsigmoid",
-    lambda x: limit(x + 3, 0, 6) / 6,
+    by_blocks(lambda x: limit(x + 3, 0, 6) / 6),
     vjp=lambda g, y, x: np.where((x > -3) & (x < 3), g / 6, 0.0),
-    fast=lambda g, y, x: keep((x > -3) & (x < 3), g / 6),
+    fast=by_blocks(lambda g, y, x: keep((x > -3) & (x < 3), g / 6)),
     saves="x",
     domain=away_from(-3.0, 3.0, low=-10.0, high=10.0),
     analytic=False,
@@ -46,9 +47,9 @@ _hardsigmoid: Recorder = elementwise(
 )
 _hardswish: Recorder = elementwise(
     "hardswish",
-    lambda x: x * limit(x + 3, 0, 6) / 6,
+    by_blocks(lambda x: x * limit(x + 3, 0, 6) / 6),
     vjp=lambda g, y, x: np.where(x <= -3, 0.0, np.where(x < 3, g * (x / 3 + 0.5), g)),
-    fast=lambda g, y, x: keep(~(x <= -3), choose(x < 3, g * (x / 3 + 0.5), g)),
+    fast=by_blocks(lambda g, y, x: keep(~(x <= -3), choose(x < 3, g * (x / 3 + 0.5), g))),
     saves="x",
     domain=away_from(-3.0, 3.0, low=-10.0, high=10.0),
     analytic=False,
@@ -56,9 +57,9 @@ _hardswish: Recorder = elementwise(
 )
 _hardshrink: Recorder = elementwise(
     "hardshrink",
-    lambda x, lambd: keep(~((x >= -lambd) & (x <= lambd)), x),
+    by_blocks(lambda x, lambd: keep(~((x >= -lambd) & (x <= lambd)), x)),
     vjp=lambda g, y, x, lambd: np.where((x >= -lambd) & (x <= lambd), 0.0, g),
-    fast=lambda g, y, x, lambd: keep(~((x >= -lambd) & (x <= lambd)), g),
+    fast=by_blocks(lambda g, y, x, lambd: keep(~((x >= -lambd) & (x <= lambd)), g)),
     saves="x",
     arity=1,
     domain=away_from(-0.5, 0.5, low=-5.0, high=5.0),
@@ -67,9 +68,9 @@ _hardshrink: Recorder = elementwise(
 )
 _softshrink: Recorder = elementwise(
     "softshrink",
-    lambda x, lambd: x - limit(x, -lambd, lambd),
+    by_blocks(lambda x, lambd: x - limit(x, -lambd, lambd)),
     vjp=lambda g, y, x, lambd: np.where((x >= -lambd) & (x <= lambd), 0.0, g),
-    fast=lambda g, y, x, lambd: keep(~((x >= -lambd) & (x <= lambd)), g),
+    fast=by_blocks(lambda g, y, x, lambd: keep(~((x >= -lambd) & (x <= lambd)), g)),
     saves="x",
     arity=1,
     domain=away_from(-0.5, 0.5, low=-5.0, high=5.0),
@@ -78,9 +79,9 @@ _softshrink: Recorder = elementwise(
 )
 _threshold: Recorder = elementwise(
     "threshold",
-    lambda x, threshold, value: np.where(x <= threshold, x.dtype.type(value), x),
+    by_blocks(lambda x, threshold, value: choose(x <= threshold, np.full_like(x, value), x)),
     vjp=lambda g, y, x, threshold, value: np.where(x <= threshold, 0.0, g),
-    fast=lambda g, y, x, threshold, value: keep(~(x <= threshold), g),
+    fast=by_blocks(lambda g, y, x, threshold, value: keep(~(x <= threshold), g)),
     saves="x",
     arity=1,
     domain=away_from(0.5, low=-5.0, high=5.0),
@@ -89,8 +90,9 @@ _threshold: Recorder = elementwise(
 )
 _prelu: Recorder = elementwise(
     "prelu",
-    lambda a, b: np.where(a > 0, a, a * b),
+    lambda a, b: choose(a > 0, a, a * b),
     vjp=(lambda g, y, a, b: np.where(a > 0, g, g * b), lambda g, y, a, b: np.where(a > 0, 0.0, g * a)),
+    fast=(lambda g, y, a, b: choose(a > 0, g, g * b), lambda g, y, a, b: keep(~(a > 0), g * a)),
     saves=("a b", "a"),
     domain=(away_from(0.0, low=-5.0, high=5.0), away_from(low=-2.0, high=2.0)),
     result="strict",

@@ -19,7 +19,7 @@ from autodiff.op import Recorder
 from autodiff.ops.packing import outputs
 from autodiff.ops.shape import sum_rows
 from autodiff.recorders import operation
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array, Tensor, wrap
 from nn.functional.linear import linear
 from nn.functional.recurrent_cells import Cell, GRUCell, LSTMCell, ReluCell, TanhCell
 
@@ -37,21 +37,26 @@ def steps_of(sizes: Sequence[int], reverse: bool) -> Steps:
 
 
 class Layer:
-    """The kernel of a cell's op, and the rule."""
+    """The kernel of a cell's op, the rule, and its fast form."""
 
     def __init__(self, cell: type[Cell]) -> None:
         self.cell = cell
 
     def kernel(
-        self, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, c: Any, w_hr: Any, trace: Any,
+        self, x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, h: Any, c: Any, w_hr: Any,
         sizes: Sequence[int], reverse: bool,
     ) -> Any:  # fmt: skip
         """The outputs of all steps, the last h and, if there is one, the last c: flattened, one behind the other.
 
-        `trace`, a list unless no rule will run, is filled with what the rule needs beside the inputs.
+        With them comes what the fast form of the rule needs beside the inputs.
         """
+        inputs = (x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr)
+        if any(hasattr(part, "each_sample") for part in inputs):
+            # Inside vmap, where each sample may have weights of its own.
+            tensors: list[Any] = [None if part is None else wrap(part) for part in inputs]
+            return composed(self.cell, *tensors, sizes=sizes, reverse=reverse).array, None
         cell, rows, batch, size = self.cell, len(x), len(h), len(w_hh) // len(self.cell.factors)
-        dtype = np.result_type(*(part for part in (x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr) if part is not None))
+        dtype = np.result_type(*(part for part in inputs if part is not None))
         factors = np.repeat(np.array(cell.factors, dtype), size)
         gates = np.dot(x, (w_ih * factors[:, None]).T).astype(dtype, copy=False)
         weight = np.ascontiguousarray((w_hh * factors[:, None]).T, dtype)
@@ -79,35 +84,27 @@ class Layer:
         packed[before.size : before.size + h.size] = h.reshape(-1)
         if c is not None:
             packed[before.size + h.size :] = c.reshape(-1)
-        if trace is not None:
-            trace[:] = gates, before, kept
-        return packed
+        return packed, (gates, before, kept)
 
-    def rule(
-        self, g: Any, inputs: Inputs, trace: Any, needs: Sequence[bool], sizes: Sequence[int], reverse: bool
-    ) -> Sequence[Any]:
-        """The gradients of the inputs: by hand on arrays, and through the composed steps where they are recorded."""
-        if isinstance(g, Tensor):
-            return self._recorded(g, inputs, needs, sizes, reverse)
-        if not trace:
-            trace = []
-            self.kernel(*inputs, trace, sizes, reverse)
-        return self._by_hand(g, inputs, trace, needs, steps_of(sizes, reverse)[::-1])
+    def rule(self, g: Any, inputs: Inputs, needs: Sequence[bool], sizes: Sequence[int], reverse: bool) -> Sequence[Any]:
+        """The gradients of the inputs through the composed steps: where they are recorded, and inside vmap."""
+        recorded = isinstance(g, Tensor)
+        with ad.enable_grad():
+            # Behind copies of their own inputs are where this differentiation ends, even if one is made from another.
+            copies: list[Any] = [
+                None if x is None else x.clone() if isinstance(x, Tensor) else wrap(x).requires_grad_() for x in inputs
+            ]
+            wanted = [x for x, need in zip(copies, needs, strict=True) if need]
+            y = composed(self.cell, *copies, sizes=sizes, reverse=reverse)
+            seed = g if recorded else wrap(g)
+            found = ad.grad(y, wanted, seed, create_graph=recorded, materialize_grads=True)
+        each = iter(found if recorded else [x.array for x in found])
+        return [next(each) if need else None for need in needs]
 
-    def _recorded(
-        self, g: Tensor, inputs: Inputs, needs: Sequence[bool], sizes: Sequence[int], reverse: bool
-    ) -> Sequence[Any]:
-        # Behind copies of their own the inputs are where this differentiation ends, even if one is made from another.
-        copies: list[Any] = [x.clone() if isinstance(x, Tensor) else x if x is None else ad.tensor(x) for x in inputs]
-        wanted = [x for x, need in zip(copies, needs, strict=False) if need]
-        y = composed(self.cell, *copies, sizes=sizes, reverse=reverse)
-        found = iter(ad.grad(y, wanted, g, create_graph=True, materialize_grads=True))
-        return [next(found) if need else None for need in needs]
-
-    def _by_hand(self, g: Array, inputs: Inputs, trace: Any, needs: Sequence[bool], steps: Steps) -> Sequence[Any]:
+    def by_hand(self, g: Array, inputs: Inputs, memo: Any, needs: Sequence[bool], steps: Steps) -> Sequence[Any]:
         """Backpropagation through time: a step does what depends on the one after it, and all else is done at once."""
         x, w_ih, w_hh, _, _, h, c, w_hr = inputs
-        gates, before, kept = trace
+        gates, before, kept = memo
         d, extra = np.empty_like(gates), np.empty((len(gates), gates.shape[1] // len(self.cell.factors)), gates.dtype)
         for rows in _blocks(*gates.shape):
             self.cell.slopes(d[rows], extra[rows], gates[rows], before[rows], list(kept[:, rows]))
@@ -133,7 +130,7 @@ class Layer:
         self.cell.at_input(d, extra)
         of_x, of_w_ih = d.dot(w_ih) if needs[0] else None, d.T.dot(x) if needs[1] else None
         of_b_ih = sum_rows(d) if needs[3] else None
-        return of_x, of_w_ih, of_w_hh, of_b_ih, of_b_hh, dh, dc, of_projection, None
+        return of_x, of_w_ih, of_w_hh, of_b_ih, of_b_hh, dh, dc, of_projection
 
 
 def _blocks(rows: int, width: int) -> list[slice]:
@@ -153,8 +150,8 @@ def composed(
         if w_hr is not None:
             new = linear(new, w_hr)
         ys[start] = new
-        h = ad.cat([new, h[n:]])
-        c = None if c is None else ad.cat([new_c, c[n:]])
+        h = new if n == len(h) else ad.cat([new, h[n:]])
+        c = None if c is None else new_c if n == len(c) else ad.cat([new_c, c[n:]])
     parts = [*(ys[start] for start in sorted(ys)), h] + ([] if c is None else [c])
     return ad.cat([part.flatten() for part in parts])
 
@@ -164,11 +161,15 @@ def _declare(cell: type[Cell]) -> Recorder:
     return operation(
         cell.name,
         layer.kernel,
-        arity=9,
-        joint=lambda g, y, x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr, trace, needs, sizes, reverse: layer.rule(
-            g, (x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr), trace, needs, sizes, reverse
+        arity=8,
+        joint=lambda g, y, x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr, needs, sizes, reverse: layer.rule(
+            g, (x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr), needs, sizes, reverse
         ),
-        saves="x w_ih w_hh b_ih b_hh h c w_hr trace",
+        fast=lambda g, y, x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr, memo, needs, sizes, reverse: layer.by_hand(
+            g, (x, w_ih, w_hh, b_ih, b_hh, h, c, w_hr), memo, needs, steps_of(sizes, reverse)[::-1]
+        ),
+        memo=True,
+        saves="x w_ih w_hh b_ih b_hh h c w_hr",
         analytic=cell.analytic,
         doc=f"All steps of one layer: {cell.__doc__}",
     )
@@ -194,7 +195,5 @@ def recur(
     """
     *gates, w_hr = weights
     h, c = (*states, None)[:2]
-    recorded = ad.is_grad_enabled() and any(part is not None and part.requires_grad for part in (x, h, c, *weights))
-    trace: list[Array] | None = [] if recorded else None
-    packed = CELLS[name](x, *gates, h, c, w_hr, trace, sizes=tuple(sizes), reverse=reverse)
+    packed = CELLS[name](x, *gates, h, c, w_hr, sizes=tuple(sizes), reverse=reverse)
     return outputs(packed, (len(x), states[0].shape[1]), *(state.shape for state in states))

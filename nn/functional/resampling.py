@@ -44,10 +44,12 @@ class Table:
 
 
 def _resample_kernel(x: Array, axis: int, table: Table) -> Array:
+    """Along `axis`, counted from the last one, -1."""
     if table.copies:
         return np.asarray(x.take(table.index[0], axis))
     # Sums of numbers in float16 are added up in float32.
     dtype = np.result_type(x, np.float32)
+    axis %= x.ndim
     out: Array = np.zeros((*x.shape[:axis], table.index.shape[1], *x.shape[axis + 1 :]), dtype)
     for index, weights in zip(table.index, table.weights.astype(dtype), strict=True):
         used: Any = slice(None) if weights.all() else np.flatnonzero(weights)
@@ -63,5 +65,6 @@ resample: Recorder = multilinear(
     "resample",
     _resample_kernel,
     vjp=lambda g, y, x, axis, table: resample.rule(g, axis=axis, table=table.adjoint),
+    batched=_resample_kernel,
     doc="Weighted sums of entries along an axis, which a table names; the derivative is that of the adjoint table.",
 )

@@ -22,7 +22,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise OpError(f"one_hot expected integer class indices, got {describe(tensor)}; convert with x.long()")
     if not index.size and num_classes < 1:
         raise OpError("one_hot cannot tell the number of classes from no indices: pass num_classes")
-    count = int(index.max()) + 1 if num_classes == -1 else num_classes
+    count = max(int(index.max()) + 1, 1) if num_classes == -1 else num_classes
     if index.size and not 0 <= index.min() <= index.max() < count:
         raise OpError(f"one_hot expected indices from 0 to {count - 1}, got {index.min()} to {index.max()}")
     return wrap((index[..., None] == np.arange(count)).astype(np.int64))

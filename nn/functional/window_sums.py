@@ -59,6 +59,7 @@ sum_pool: Recorder = multilinear(
     vjp=lambda g, y, x, kernel, stride, padding, count: spread_pool.rule(
         g, kernel=kernel, stride=stride, padding=padding, size=x.shape[x.ndim - len(kernel) :]
     ),
+    batched=_sum_kernel,
     doc="The sum of each window over the last axes.",
 )
 spread_pool: Recorder = multilinear(
@@ -67,5 +68,6 @@ spread_pool: Recorder = multilinear(
     vjp=lambda g, y, x, kernel, stride, padding, size: sum_pool.rule(
         g, kernel=kernel, stride=stride, padding=padding, count=x.shape[x.ndim - len(kernel) :]
     ),
+    batched=_spread_kernel,
     doc="A number for each window added to all of its entries: the adjoint of `sum_pool`.",
 )

@@ -101,28 +101,3 @@ class Windows:
                 if self.first is not None:
                     columns[...] = view
                 yield samples, part, matrix
-
-    def scatter(self, out: Array) -> Iterator[tuple[slice, slice, Array]]:
-        """The adjoint: columns that the caller fills are added up where they lie, and put into `out`."""
-        for samples, batch in self._batches():
-            if self.direct:
-                yield samples, slice(None), out[samples].reshape(batch, self.groups, self.rows, -1)
-                continue
-            for source, _, _ in self.stages if self.first is None else [*self.stages, self.first]:
-                source[:batch] = 0
-            for part, view, columns, matrix in self._tiles(batch):
-                yield samples, part, matrix
-                if self.first is not None:
-                    _add(view, columns)
-            for _, view, columns in reversed(self.stages):
-                _add(view[:batch], columns[:batch])
-            if not self.covered:
-                out[samples] = 0
-            out[samples][self.inside] = self.frame[:batch][self.place]
-
-
-def _add(view: Array, columns: Array) -> None:
-    """Add columns where they lie: for one entry of the windows at a time, whose places differ."""
-    for i in range(columns.shape[2]):
-        part = view[:, :, i]
-        part += columns[:, :, i]

@@ -10,13 +10,8 @@ from nn.functional.operands import check_positive
 from nn.losses.base import Loss, WeightedLoss
 
 
-class MarginRankingLoss(Loss):
-    """max(0, margin - t (x₁ - x₂)): `nn.functional.margin_ranking_loss`.
-
-    >>> import autodiff as ad, nn
-    >>> nn.MarginRankingLoss()(ad.tensor([1.0, 2.0]), ad.tensor([0.0, 5.0]), ad.tensor([1.0, 1.0]))
-    tensor(1.5000)
-    """
+class _PairLoss(Loss):
+    """A loss of pairs, of which those that do not belong together are to be `margin` apart."""
 
     def __init__(
         self,
@@ -27,6 +22,15 @@ class MarginRankingLoss(Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
+
+
+class MarginRankingLoss(_PairLoss):
+    """max(0, margin - t (x₁ - x₂)): `nn.functional.margin_ranking_loss`.
+
+    >>> import autodiff as ad, nn
+    >>> nn.MarginRankingLoss()(ad.tensor([1.0, 2.0]), ad.tensor([0.0, 5.0]), ad.tensor([1.0, 1.0]))
+    tensor(1.5000)
+    """
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)
@@ -54,23 +58,13 @@ class HingeEmbeddingLoss(Loss):
         return F.hinge_embedding_loss(input, target, self.margin, reduction=self.reduction)
 
 
-class CosineEmbeddingLoss(Loss):
+class CosineEmbeddingLoss(_PairLoss):
     """1 - cos for pairs that belong together, max(0, cos - margin) for others: `nn.functional.cosine_embedding_loss`.
 
     >>> import autodiff as ad, nn
     >>> nn.CosineEmbeddingLoss()(ad.tensor([[1.0, 0.0]]), ad.tensor([[0.0, 1.0]]), ad.tensor([1]))
     tensor(1.)
     """
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)

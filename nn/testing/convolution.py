@@ -18,6 +18,7 @@ class Drawn:
         inputs, outputs = (self.groups * channels for channels in per_group)
         # Windows on a length with and without a rest, each with another kernel, stride, padding and dilation.
         choices = [(4, 2, 1, 1, 1), (5, 2, 2, 0, 1), (4, 3, 2, 2, 1), (6, 2, 1, 0, 2), (3, 1, 1, 0, 1), (3, 1, 2, 1, 1)]
+        choices += [(5, 2, 2, 1, 2), (6, 2, 3, 1, 2)]
         axes = [one_of(draw, choices) for _ in range(ndim)]
         self.size, self.kernel, stride, padding, dilation = (tuple(lengths) for lengths in zip(*axes, strict=True))
         self.steps: dict[str, Shape] = {"stride": stride, "padding": padding, "dilation": dilation}

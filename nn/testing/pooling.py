@@ -65,7 +65,7 @@ def _resample(draw: Draw, op: Op) -> Case:
     weights = np.ones((terms, out))
     if not copies:
         weights = rng.choice([-2.0, -1.0, 1.0, 3.0], (terms, out)) * (rng.random((terms, out)) > share)
-    return Case(uniform(draw, (shape, -2, 2)), {"axis": axis, "table": Table(index, weights, shape[axis])})
+    return Case(uniform(draw, (shape, -2, 2)), {"axis": axis - len(shape), "table": Table(index, weights, shape[axis])})
 
 
 CASES: dict[str, Strategy] = {

@@ -34,7 +34,7 @@ def _layer(draw: Draw, op: Op) -> Case:
         b_ih, b_hh = sign * b_ih, sign * b_hh
     biases = [b_ih, b_hh] if op.name == "rnn_relu" or draw(st.booleans()) else [None, None]
     cell = [c if op.name == "lstm" else None, w_hr if projected else None]
-    return Case([x, w_ih, w_hh, *biases, h, *cell, None], {"sizes": sizes, "reverse": draw(st.booleans())})
+    return Case([x, w_ih, w_hh, *biases, h, *cell], {"sizes": sizes, "reverse": draw(st.booleans())})
 
 
 CASES: dict[str, Strategy] = dict.fromkeys(CELLS, _layer)

@@ -1,5 +1,6 @@
 """Ops declared by users: by a decorator and by a call, what is said of mistakes, and that the checks find them."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,6 +82,60 @@ def test_one_rule_for_all_inputs() -> None:
     assert ad.gradgradcheck(inner, (a.double().detach().requires_grad_(), b.double().detach().requires_grad_()))
     inner(a, b).backward()
     assert a.grad.tolist() == [3.0, 5.0]
+
+
+@pytest.mark.parametrize("constructor", [ad.operation, ad.elementwise])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_kernel_hands_on_what_the_fast_form_of_a_rule_reuses(count: int, constructor: Any) -> None:
+    seen = []
+
+    def kernel(*factors: Any) -> Any:
+        y = math.prod(factors)
+        return y, [y]
+
+    def rule(i: int) -> Any:
+        # The names of the inputs are read off the rule.
+        return eval(f"lambda g, y, {', '.join('abcd'[:count])}: g * y / {'abcd'[i]}")
+
+    def fast(i: int) -> Any:
+        def with_memo(g: Any, y: Any, *inputs: Any) -> Any:
+            seen.append(inputs[-1])
+            return g * inputs[-1][0] / inputs[i]
+
+        return with_memo
+
+    rules, forms = ([form(i) for i in range(count)] for form in (rule, fast))
+    product = constructor("product", kernel, vjp=rules, fast=forms, memo=True, domain=POSITIVE)
+    xs = [ad.tensor(2.0 + i, requires_grad=True) for i in range(count)]
+    y = product(*xs)
+    memo, expected = y.grad_fn.memo, [y.item() / x.item() for x in xs]
+    assert [g.item() for g in ad.grad(y, xs, retain_graph=True)] == pytest.approx(expected)
+    y.backward()
+    assert [x.grad.item() for x in xs] == pytest.approx(expected)
+    assert [id(each) for each in seen] == [id(memo)] * (2 * count)
+    assert y.grad_fn.memo is None
+    check_op(product, examples=20)
+
+
+def test_a_joint_rule_has_a_fast_form_too() -> None:
+    def joint(g: Any, y: Any, a: Any, b: Any, *, needs: Any) -> Any:
+        return g * np.exp(a) * b, g * np.exp(a)
+
+    def fast(g: Any, y: Any, a: Any, b: Any, memo: Any, *, needs: Any) -> Any:
+        return g * memo * b, g * memo
+
+    def kernel(a: Any, b: Any) -> Any:
+        grown = np.exp(a)
+        return grown * b, grown
+
+    growth = ad.operation("growth", kernel, joint=joint, fast=fast, memo=True, arity=2, domain=Interval(-1, 1))
+    check_op(growth, examples=20)
+    x = ad.randn(4, 3, dtype=ad.float64)
+    in_a_vmap = ad.vmap(ad.func.grad(lambda a: growth(a, a).sum()))(x)
+    assert ad.allclose(in_a_vmap, x.exp() * (x + 1))
+    growth.op.array_joint = lambda *inputs, needs: (inputs[0], inputs[0])
+    with pytest.raises(CheckError):
+        check_op(growth, examples=20)
 
 
 def test_a_wrong_rule_is_found() -> None:

@@ -145,18 +145,17 @@ class TestWithDot:
         assert path.read_bytes() == before
 
 
-def test_half_written_files_never_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_written_files_never_appear(tmp_path: Path) -> None:
     path = tmp_path / "graph.svg"
     path.write_text("old")
 
-    def fail_halfway(self: Path, data: bytes) -> None:
-        with self.open("wb") as file:
-            file.write(data[:2])
-        raise OSError("disk full")
+    def fail_halfway() -> None:
+        with files.written(path) as file:
+            file.write(b"ne")
+            raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_bytes", fail_halfway)
     with pytest.raises(OSError, match="disk full"):
-        files.write(path, b"new")
+        fail_halfway()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["graph.svg"]
 

@@ -36,11 +36,13 @@ CHECKS = [name for name in PROPERTIES if name != "relative difference at 1e-7"]
 @contextmanager
 def installed(op: Op, i: int, rule: Callable[..., Any]) -> Iterator[None]:
     """The op with another rule for input `i`, or another joint rule."""
-    before = {name: getattr(op, name) for name in ("rules", "array_rules", "joint", "rule0", "rule1", "rule2")}
+    names = ("rules", "array_rules", "joint", "array_joint", "rule0", "rule1", "rule2")
+    before = {name: getattr(op, name) for name in names}
+    # A fast form of the rule stays, and must be found to differ from the wrong rule.
     if op.joint is not None:
+        op.array_joint = rule if op.array_joint is op.joint else op.array_joint
         op.joint = rule
     else:
-        # A fast form of the rule stays, and must be found to differ from the wrong rule.
         arrays = tuple(rule if j == i and r is op.rules[i] else r for j, r in enumerate(op.array_rules))
         op.rules = tuple(rule if j == i else r for j, r in enumerate(op.rules))
         op.array_rules = arrays

@@ -50,33 +50,6 @@ def test_formulas(module: nn.Module, function: Function, formula: Function) -> N
     np.testing.assert_array_equal(function(x).numpy(), module(x).numpy())
 
 
-CORNERS: list[tuple[Function, list[float], list[float]]] = [
-    (F.relu6, [0, 6], [0, 0]),
-    (F.hardtanh, [-1, 1, math.nan], [0, 0, 1]),
-    (F.hardsigmoid, [-3, 3, math.nan], [0, 0, 0]),
-    (F.hardswish, [-3, 3], [0, 1]),
-    (F.hardshrink, [-0.5, 0.5, math.nan], [0, 0, 1]),
-    (F.softshrink, [-0.5, 0.5, math.nan], [0, 0, 1]),
-    (lambda x: F.threshold(x, 0.5, 3.0), [0.5, math.nan], [0, 1]),
-    (lambda x: F.elu(x, 2.0), [0, -0.0], [2, 2]),
-    (lambda x: F.celu(x, 2.0), [0, -0.0], [1, 1]),
-    (lambda x: F.prelu(x, ad.tensor(0.3, dtype=ad.float64)), [0], [0.3]),
-    (F.rrelu, [0], [11 / 48]),
-]
-
-
-@pytest.mark.parametrize(("function", "points", "slopes"), CORNERS)
-@pytest.mark.parametrize("recorded", [False, True])
-@pytest.mark.parametrize("count", [1, 5000])
-def test_gradients_at_corners(
-    function: Function, points: list[float], slopes: list[float], recorded: bool, count: int
-) -> None:
-    """Of few numbers and of many, by the fast forms and by the rules."""
-    x = ad.tensor(points * count, dtype=ad.float64, requires_grad=True)
-    (found,) = ad.grad(function(x), x, ad.full((len(points) * count,), 2.0, dtype=ad.float64), create_graph=recorded)
-    np.testing.assert_allclose(found.detach().numpy(), np.tile(slopes, count) * 2, rtol=1e-15)
-
-
 def test_tails() -> None:
     """Where 1 + erf, 1 + tanh and log of a sigmoid would have no digits left, or an exponential would overflow."""
     x = ad.tensor([-10.0, -30.0, -1000.0, 1000.0], dtype=ad.float64)

@@ -13,7 +13,7 @@ import nn
 from autodiff.op import OpError
 from autodiff.tensor import Array
 from nn import functional as F
-from nn.functional import windows
+from nn.functional import convolution, windows
 from nn.testing.convolution import Drawn
 
 
@@ -34,15 +34,18 @@ def by_definition(x: Array, weight: Array, drawn: Drawn) -> Array:
     return y
 
 
+@pytest.mark.parametrize("short", [0, 8])
 @pytest.mark.parametrize("budget", [1, 300, 1 << 19])
 @given(data=st.data())
-def test_convolution_is_its_definition(budget: int, data: st.DataObject) -> None:
-    """However many windows are laid out at a time."""
+def test_convolution_is_its_definition(budget: int, short: int, data: st.DataObject) -> None:
+    """However many windows are laid out at a time, in as many blocks of samples, and whichever axis is the last."""
     drawn = Drawn(data.draw, data.draw(st.integers(1, 3)))
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     x, weight, g = (rng.normal(size=shape) for shape in (drawn.x, drawn.weight, drawn.y))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "BUDGET", budget)
+        for name, value in (("BLOCK", budget), ("SHORT", short), ("TURNED", 1)):
+            patch.setattr(convolution, name, value)
         tensors = [ad.tensor(a, requires_grad=True) for a in (x, weight)]
         y = getattr(F, f"conv{len(drawn.size)}d")(*tensors, None, **drawn.steps, groups=drawn.groups)
         gradients = ad.grad(y, tensors, ad.tensor(g))
@@ -51,6 +54,20 @@ def test_convolution_is_its_definition(budget: int, data: st.DataObject) -> None
     # The form is linear in each: g · y = x · (gradient of x) = weight · (gradient of weight).
     for array, gradient in zip((x, weight), gradients, strict=True):
         np.testing.assert_allclose(np.sum(array * gradient.numpy()), np.sum(g * expected), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [6, 12])
+def test_the_bits_do_not_depend_on_threads(size: int) -> None:
+    x, weight = ad.randn(40, 16, size, size), ad.randn(8, 16, 3, 3)
+    before, found = ad.get_num_threads(), []
+    for number in (1, 2):
+        ad.set_num_threads(number)
+        inputs = [x.clone().requires_grad_(), weight.clone().requires_grad_()]
+        y = F.conv2d(*inputs, padding=1)
+        found.append([y.detach(), *ad.grad((y * y).sum(), inputs)])
+    ad.set_num_threads(before)
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
 
 
 def test_single_entries_are_one_product() -> None:

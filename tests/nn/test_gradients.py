@@ -122,11 +122,11 @@ def _elementwise_of_images(build: Callable[[], nn.Module]) -> Callable[[Draw], B
 
 
 def _same_shape(build: Callable[[str], nn.Module], low: float, high: float, target: float) -> Callable[[Draw], Built]:
-    """A loss of an input from low to high, with a target from `target` to 1 that requires grad too."""
+    """A loss of an input from low to high, with a target from `target` to 1 - `target` that requires grad too."""
 
     def built(draw: Draw) -> Built:
         shape = draw(shapes)
-        inputs = [draw_tensor(draw, shape, low, high), draw_tensor(draw, shape, target, 1.0)]
+        inputs = [draw_tensor(draw, shape, low, high), draw_tensor(draw, shape, target, 1.0 - target)]
         return build(draw(st.sampled_from(["none", "mean", "sum"]))), inputs, []
 
     return built
@@ -246,7 +246,7 @@ MODULES: dict[str, Callable[[Draw], Built]] = {
     "Sequential": _model,
     "MSELoss": _same_shape(lambda reduction: nn.MSELoss(reduction=reduction), -3, 3, -1),
     "L1Loss": _same_shape(lambda reduction: nn.L1Loss(reduction=reduction), 2, 3, -1),
-    "BCELoss": _same_shape(lambda reduction: nn.BCELoss(reduction=reduction), 0.1, 0.9, 0),
+    "BCELoss": _same_shape(lambda reduction: nn.BCELoss(reduction=reduction), 0.1, 0.9, 0.1),
     "BCEWithLogitsLoss": _same_shape(
         lambda reduction: nn.BCEWithLogitsLoss(reduction=reduction, pos_weight=ad.tensor(2.5, dtype=ad.float64)),
         -3,
@@ -263,6 +263,7 @@ MODULES: dict[str, Callable[[Draw], Built]] = {
 CONTAINERS = {"Module", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Dense"} | {
     "UninitializedParameter",
     "UninitializedBuffer",
+    "Buffer",
     "RNNBase",
     "RNNCellBase",
 }

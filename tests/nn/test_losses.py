@@ -118,6 +118,12 @@ def test_binary_cross_entropy_at_the_ends() -> None:
     np.testing.assert_allclose(x.grad.numpy(), [0, 0, -1e12, 1e12])
 
 
+@pytest.mark.parametrize("target", [[0.5, 1.5], [-0.1, 0.0], [float("nan"), 1.0]])
+def test_binary_cross_entropy_of_targets_that_are_no_probabilities(target: list[float]) -> None:
+    with pytest.raises(OpError, match="expected targets from 0 to 1, got"):
+        F.binary_cross_entropy(ad.full((2,), 0.5), ad.tensor(target))
+
+
 def test_weights() -> None:
     x, t, w = (ad.rand(3, 2, dtype=ad.float64) for _ in range(3))
     for loss in (F.binary_cross_entropy, F.binary_cross_entropy_with_logits):

@@ -344,3 +344,25 @@ def test_parameter() -> None:
         nn.Parameter([1.0])
     with pytest.raises(RuntimeError, match="floating-point"):
         nn.Parameter(ad.tensor([1]))
+
+
+def test_a_buffer_registers_itself() -> None:
+    module, x = nn.Module(), ad.ones(2)
+    module.kept, module.passing = nn.Buffer(x), nn.Buffer(x, persistent=False)
+    assert list(module.state_dict()) == ["kept"]
+    assert [name for name, _ in module.named_buffers()] == ["kept", "passing"]
+    x += 1
+    assert module.kept.tolist() == [2, 2]
+    module.kept = nn.Buffer(x, persistent=False)
+    assert list(module.state_dict()) == []
+    with pytest.raises(TypeError, match=r"Buffer expected a tensor, got list: write nn\.Buffer\(ad\.tensor"):
+        nn.Buffer([1.0])  # type: ignore[arg-type]
+
+
+def test_memory_is_where_it_is() -> None:
+    module = nn.Linear(2, 3)
+    weight = module.weight.detach().clone()
+    assert module.to_empty(device="cpu") is module
+    assert ad.equal(module.weight, weight)
+    with pytest.raises(RuntimeError, match="expected device 'cpu'"):
+        module.to_empty(device="cuda")

@@ -108,31 +108,47 @@ def test_bad_inputs() -> None:
         F.batch_norm(ad.zeros(4, 3), None, None, training=True, eps=0.0)
 
 
-@pytest.mark.parametrize("view", [(1, 6, 4), (1, 24, 1), (4, 6, 1), (2, 3, 4)])
+@pytest.mark.parametrize(
+    ("view", "groups"),
+    [((4, 6, 1), None), ((4, 6, 1), 1), ((4, 6, 1), 3), ((2, 3, 4), None), ((2, 3, 4), 3), ((3, 4, 2), 2)],
+)
 @pytest.mark.parametrize("centred", [True, False])
-def test_in_parts(view: tuple[int, int, int], centred: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("affine", [True, False])
+def test_in_parts(
+    view: tuple[int, int, int], groups: int | None, centred: bool, affine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Arrays that are computed in parts, or with many numbers, give what the rules give."""
-    params = {"view": view, "eps": 0.1, "centred": centred, "known": None}
-    x, g = (np.random.default_rng(seed).normal(size=(4, 6)) for seed in (0, 1))
+    params = {"view": view, "groups": groups, "eps": 0.1, "centred": centred, "known": None}
+    draw = np.random.default_rng(0).normal
+    x, g, *parameters = draw(size=view), draw(size=view), *(draw(size=view[1]) for _ in range(2 * affine))
 
     def results() -> list[Any]:
-        t = ad.tensor(x, requires_grad=True)
-        y = standardize.standardize(t, **params)
-        return [y, *ad.grad(y, t, ad.tensor(g), retain_graph=True), *ad.grad(y, t, ad.tensor(g), create_graph=True)]
+        inputs = [ad.tensor(a, requires_grad=True) for a in (x, *parameters)]
+        y = standardize.standardize(*inputs, *[None] * (3 - len(inputs)), **params)
+        return [
+            y,
+            *ad.grad(y, inputs, ad.tensor(g), retain_graph=True),
+            *ad.grad(y, inputs, ad.tensor(g), create_graph=True),
+        ]
 
-    whole = results()
+    y, *gradients = results()
+    recorded = gradients[len(gradients) // 2 :]
     monkeypatch.setattr(standardize, "PART", 9)
     monkeypatch.setattr(standardize, "LARGE", 3)
-    for part, expected in zip(results(), [whole[0], whole[2], whole[2]], strict=True):
+    for part, expected in zip(results(), [y, *recorded, *recorded], strict=True):
         np.testing.assert_allclose(part.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize(("view", "shape"), [((4, 6, 1), (4, 6)), ((2, 3, 4), (2, 3, 2, 2))])
-def test_moments_that_are_known_change_no_bit(view: tuple[int, int, int], shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("view", "groups", "shape"), [((4, 6, 1), None, (4, 6)), ((2, 3, 4), None, (2, 3, 2, 2)), ((2, 3, 4), 3, (2, 3, 4))]
+)
+def test_moments_that_are_known_change_no_bit(
+    view: tuple[int, int, int], groups: int | None, shape: tuple[int, ...]
+) -> None:
     t = ad.tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
     found = []
-    for known in (None, standardize.moments(t.detach().numpy(), view)):
-        y = standardize.standardize(t, view=view, eps=1e-5, centred=True, known=known)
+    for known in (None, standardize.moments(t.detach().numpy(), view, groups)):
+        y = standardize.standardize(t, None, None, view=view, groups=groups, eps=1e-5, centred=True, known=known)
         found.append((y.detach().numpy(), *(g.numpy() for g in ad.grad(y, t, ad.tensor(np.ones(shape))))))
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)

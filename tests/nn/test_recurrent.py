@@ -32,22 +32,21 @@ from nn.utils.rnn import (
 @settings(max_examples=20)
 @given(data=st.data())
 def test_each_op_is_its_steps(cell: type[Cell], block: int, data: st.DataObject) -> None:
-    """Values and gradients, with what the kernel keeps for the rule and without."""
+    """Values and gradients."""
     case = CASES[cell.name](data.draw, OPS[cell.name])
     xs = [None if x is None else ad.tensor(x, requires_grad=True) for x in case.inputs]
     wanted = [x for x in xs if x is not None]
-    expected = composed(cell, *xs[:-1], **case.params)
+    expected = composed(cell, *xs, **case.params)
     g = ad.tensor(np.cos(np.arange(expected.numel())))
-    for trace in (None, []):
-        y = CELLS[cell.name](*xs[:-1], trace, **case.params)
-        np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-13)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recurrent, "BLOCK", block)
-            found = ad.grad(y, wanted, g, retain_graph=True)
-            again = ad.grad(y, wanted, g)
-        for a, b, c in zip(found, again, ad.grad(expected, wanted, g, retain_graph=True), strict=True):
-            np.testing.assert_array_equal(a.numpy(), b.numpy())
-            np.testing.assert_allclose(a.numpy(), c.numpy(), rtol=1e-12, atol=1e-13)
+    y = CELLS[cell.name](*xs, **case.params)
+    np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-13)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recurrent, "BLOCK", block)
+        found = ad.grad(y, wanted, g, retain_graph=True)
+        again = ad.grad(y, wanted, g)
+    for a, b, c in zip(found, again, ad.grad(expected, wanted, g), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+        np.testing.assert_allclose(a.numpy(), c.numpy(), rtol=1e-12, atol=1e-13)
 
 
 def test_lstm_is_its_formula() -> None:
@@ -78,18 +77,7 @@ def test_a_layer_is_one_node() -> None:
     while h is not None and h.name != "gru":
         h = h.parents()[0]
     assert h is not None
-    assert len(h.parents()) == 9
-
-
-def test_nothing_is_kept_where_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    traces: list[Any] = []
-    monkeypatch.setitem(CELLS, "gru", lambda *inputs, **params: traces.append(inputs[-1]) or ad.zeros(28))
-    layer = nn.GRU(3, 2)
-    layer(ad.zeros(6, 2, 3))
-    with ad.no_grad():
-        layer(ad.zeros(6, 2, 3))
-    layer.requires_grad_(False)(ad.zeros(6, 2, 3))
-    assert traces == [[], None, None]
+    assert len(h.parents()) == 8
 
 
 @given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=4), batch_first=st.booleans())

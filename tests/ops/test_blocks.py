@@ -15,7 +15,8 @@ import autodiff as ad
 from autodiff import threads as sharing
 from autodiff.ops import blocks
 from autodiff.ops.blocks import BLOCK, by_blocks
-from autodiff.threads import share
+from autodiff.threads import share, share_products
+from nn import functional as F
 
 SIZE = 3 * BLOCK + 17
 CALLS = {
@@ -33,7 +34,15 @@ CALLS = {
     "sign": lambda x: ad.sign(x),
     "sinc": lambda x: ad.sinc(x),
     "softmax": lambda x: ad.softmax(x[: 3 * BLOCK].reshape(-1, 1024), 1),
-}
+    **{
+        name: getattr(F, name)
+        for name in (
+            "celu", "elu", "gelu", "hardsigmoid", "hardshrink", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
+            "mish", "relu", "selu", "silu", "softplus", "softshrink", "softsign",
+        )
+    },
+    "gelu_tanh": lambda x: F.gelu(x, "tanh"),
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +78,7 @@ def test_the_bits_do_not_depend_on_threads_and_blocks(
         ad.set_num_threads(threads)
         assert value_and_gradient(name, array) == expected
     # In one piece: no block is reached.
-    monkeypatch.setattr(blocks, "_in_blocks", lambda function, block, args, params: function(*args, **params))
+    monkeypatch.setattr(blocks, "_in_blocks", lambda function, block, results, args, params: function(*args, **params))
     monkeypatch.setattr(blocks, "BLOCK", 1 << 30)
     assert value_and_gradient(name, array) == expected
 
@@ -105,6 +114,14 @@ def test_layouts_and_broadcasting() -> None:
     assert add(x.T, x.T, factor=1.0).base is None
 
 
+def test_kernels_with_a_memo() -> None:
+    both = by_blocks(lambda x: (2 * x, x + 1), results=2)
+    for x in (np.arange(2.0 * BLOCK + 3), np.arange(4.0 * BLOCK).reshape(4, -1).T[::2], np.arange(3.0)):
+        y, memo = both(x)
+        np.testing.assert_array_equal(y, 2 * x)
+        np.testing.assert_array_equal(memo, x + 1)
+
+
 def test_an_error_in_a_block_arrives() -> None:
     done = []
 
@@ -133,6 +150,32 @@ def test_an_error_in_another_thread_arrives() -> None:
 
     with pytest.raises(ValueError, match="in a thread"):
         share(work, 2)
+
+
+def test_products_take_one_thread_each_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the library's threads, whose number is the same again afterwards, even if several threads share at once."""
+    ad.set_num_threads(2)
+    number, seen = [4], []
+    monkeypatch.setattr(sharing, "_openblas", lambda: (lambda: number[0], lambda value: number.__setitem__(0, value)))
+
+    def work(i: int) -> None:
+        seen.append(number[0])
+        if i == 5:
+            raise ValueError("in a block")
+
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(share_products, work, count) for count in (2, 2, 6)]
+        assert [type(call.exception()) for call in calls] == [type(None), type(None), ValueError]
+    assert set(seen) == {1}
+    assert number == [4]
+
+
+def test_the_threads_of_numpys_openblas_are_found() -> None:
+    functions = sharing._openblas()
+    if "openblas" not in np.show_config("dicts")["Build Dependencies"]["blas"]["name"]:
+        pytest.skip("this NumPy has another library")
+    assert functions is not None
+    assert functions[0]() >= 1
 
 
 def test_errstate_holds_in_every_thread() -> None:

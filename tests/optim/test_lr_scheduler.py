@@ -1,18 +1,27 @@
 """The rates that schedules set, alone, together and after loading."""
 
-import json
+import math
+import pickle
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import autodiff as ad
 import optim
+from autodiff.tensor import Tensor
 from optim import lr_scheduler
+from optim.swa_utils import SWALR
 
 Schedule = lr_scheduler.LRScheduler
 Make = Callable[[optim.Optimizer], Schedule]
-SCHEDULES: dict[str, tuple[Make, Callable[[int], float]]] = {
+
+# Each with the rate of an epoch, by that of the start.
+FORMS: dict[str, tuple[Make, Callable[[int], float]]] = {
     "StepLR": (lambda o: lr_scheduler.StepLR(o, 3, gamma=0.3), lambda epoch: 0.3 ** (epoch // 3)),
     "MultiStepLR": (
         lambda o: lr_scheduler.MultiStepLR(o, [2, 5, 5, 9], gamma=0.5),
@@ -20,6 +29,48 @@ SCHEDULES: dict[str, tuple[Make, Callable[[int], float]]] = {
     ),
     "ExponentialLR": (lambda o: lr_scheduler.ExponentialLR(o, 0.9), lambda epoch: 0.9**epoch),
     "LambdaLR": (lambda o: lr_scheduler.LambdaLR(o, lambda epoch: 1 / (1 + epoch)), lambda epoch: 1 / (1 + epoch)),
+    "MultiplicativeLR": (lambda o: lr_scheduler.MultiplicativeLR(o, lambda epoch: 0.5), lambda epoch: 0.5**epoch),
+    "ConstantLR": (lambda o: lr_scheduler.ConstantLR(o, 0.3, 4), lambda epoch: 0.3 if epoch < 4 else 1.0),
+    "LinearLR": (
+        lambda o: lr_scheduler.LinearLR(o, 0.2, 0.9, 10),
+        lambda epoch: 0.2 + 0.7 * min(epoch, 10) / 10,
+    ),
+    "PolynomialLR": (
+        lambda o: lr_scheduler.PolynomialLR(o, 30, 2.0),
+        lambda epoch: (1 - min(epoch, 30) / 30) ** 2,
+    ),
+    "CosineAnnealingLR": (
+        lambda o: lr_scheduler.CosineAnnealingLR(o, 12),
+        lambda epoch: (1 + math.cos(math.pi * epoch / 12)) / 2,
+    ),
+    "CosineAnnealingWarmRestarts": (
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 12),
+        lambda epoch: (1 + math.cos(math.pi * (epoch % 12) / 12)) / 2,
+    ),
+    "SWALR": (lambda o: SWALR(o, 0.0, 10, "linear"), lambda epoch: 1 - min(epoch, 10) / 10),
+}
+
+
+def sequence(o: optim.Optimizer) -> Schedule:
+    warmup, decay = lr_scheduler.LinearLR(o, 0.1, total_iters=5), lr_scheduler.CosineAnnealingLR(o, 20)
+    return lr_scheduler.SequentialLR(o, [warmup, decay, lr_scheduler.ExponentialLR(o, 0.9)], [5, 15])
+
+
+def chain(o: optim.Optimizer) -> Schedule:
+    return lr_scheduler.ChainedScheduler([sequence(o), lr_scheduler.StepLR(o, 4, 0.5), FORMS["MultiplicativeLR"][0](o)])
+
+
+SCHEDULES: dict[str, Make] = {
+    **{name: make for name, (make, _) in FORMS.items()},
+    "CyclicLR": lambda o: lr_scheduler.CyclicLR(o, 0.01, [0.5, 0.7], 4, 7, mode="triangular2"),
+    "CyclicLR by steps": lambda o: lr_scheduler.CyclicLR(o, [0.1, 0.2], 0.5, 3, mode="exp_range", gamma=0.9),
+    "CyclicLR of its own scale": lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.5, 3, scale_fn=lambda cycle: 1 / cycle),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, [0.5, 0.1], epochs=5, steps_per_epoch=9, three_phase=True),
+    "SWALR on a cosine": lambda o: SWALR(o, [0.05, 0.1], 12),
+    "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=2, cooldown=1, min_lr=1e-3),
+    "SequentialLR": sequence,
+    "ChainedScheduler": chain,
+    "SequentialLR of a chain": lambda o: lr_scheduler.SequentialLR(o, [chain(o), FORMS["StepLR"][0](o)], [20]),
 }
 
 
@@ -39,21 +90,22 @@ def rates(optimizer: optim.Optimizer, *schedules: Schedule, epochs: int = 12) ->
     return seen
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", FORMS)
 def test_rates_are_the_closed_form(name: str) -> None:
-    make, factor = SCHEDULES[name]
+    make, factor = FORMS[name]
     optimizer = new_optimizer(0.8, 0.01)
     schedule = make(optimizer)
-    # Exact: computed from the base rate, and not from the rate of the epoch before.
-    assert rates(optimizer, schedule, epochs=200) == [[0.8 * factor(e), 0.01 * factor(e)] for e in range(200)]
-    assert schedule.get_last_lr() == [0.8 * factor(200), 0.01 * factor(200)]
+    expected = [[0.8 * factor(epoch), 0.01 * factor(epoch)] for epoch in range(101)]
+    # Most follow from the rate before, so that 100 roundings add up.
+    np.testing.assert_allclose(rates(optimizer, schedule, epochs=100), expected[:100], rtol=2e-14, atol=1e-16)
+    np.testing.assert_allclose(schedule.get_last_lr(), expected[100], rtol=2e-14, atol=1e-16)
     assert [group["initial_lr"] for group in optimizer.param_groups] == [0.8, 0.01]
 
 
 def test_schedules_that_multiply_can_be_combined() -> None:
     optimizer = new_optimizer()
-    schedules = [SCHEDULES[name][0](optimizer) for name in ("ExponentialLR", "MultiStepLR", "StepLR")]
-    factors = [SCHEDULES[name][1] for name in ("ExponentialLR", "MultiStepLR", "StepLR")]
+    schedules = [FORMS[name][0](optimizer) for name in ("ExponentialLR", "MultiStepLR", "StepLR")]
+    factors = [FORMS[name][1] for name in ("ExponentialLR", "MultiStepLR", "StepLR")]
     for epoch, (rate,) in enumerate(rates(optimizer, *schedules, epochs=30)):
         expected = 0.8 * factors[0](epoch) * factors[1](epoch) * factors[2](epoch)
         assert rate == pytest.approx(expected, rel=1e-14)
@@ -61,7 +113,7 @@ def test_schedules_that_multiply_can_be_combined() -> None:
 
 @pytest.mark.parametrize("name", ["StepLR", "MultiStepLR", "ExponentialLR"])
 def test_a_rate_that_the_user_sets_is_decayed_from_there(name: str) -> None:
-    make, factor = SCHEDULES[name]
+    make, factor = FORMS[name]
     optimizer = new_optimizer(0.8, 0.1)
     schedule = make(optimizer)
     rates(optimizer, schedule, epochs=4)
@@ -71,39 +123,91 @@ def test_a_rate_that_the_user_sets_is_decayed_from_there(name: str) -> None:
         assert second == pytest.approx(0.1 * factor(epoch), rel=1e-14)
 
 
+class Run:
+    """Training of two parameters, of which every step depends on all steps before, at rates of their own."""
+
+    def __init__(self, make: Make, name: str) -> None:
+        params = [ad.tensor([0.3, -1.2], dtype=ad.float64, requires_grad=True) for _ in range(2)]
+        options = {"momentum": 0.9} if name == "SGD" else {}
+        groups = [{"params": p, "lr": rate} for p, rate in zip(params, (0.3, 0.1), strict=True)]
+        self.params: list[Tensor] = params
+        self.optimizer = getattr(optim, name)(groups, **options)
+        self.schedule = make(self.optimizer)
+
+    def train(self, steps: int) -> list[Any]:
+        """What every step was made with, and led to."""
+        seen = []
+        for _ in range(steps):
+            loss = sum(((p * p).sum() + p.cos().sum() for p in self.params), ad.zeros(()))
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            groups = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+            seen.append((deepcopy(groups), [p.tolist() for p in self.params]))
+            if isinstance(self.schedule, lr_scheduler.ReduceLROnPlateau):
+                self.schedule.step(loss.item())
+            else:
+                self.schedule.step()
+        return seen
+
+
+@given(st.sampled_from(sorted(SCHEDULES)), st.sampled_from(("SGD", "Adam")), st.integers(0, 22), st.integers(1, 22))
+def test_a_run_that_was_saved_goes_on_bit_for_bit(name: str, optimizer: str, before: int, after: int) -> None:
+    make = SCHEDULES[name]
+    whole = Run(make, optimizer).train(before + after)
+
+    first = Run(make, optimizer)
+    first.train(before)
+    file = pickle.dumps((first.params, first.optimizer.state_dict(), first.schedule.state_dict()))
+
+    second = Run(make, optimizer)
+    params, optimizer_state, schedule_state = pickle.loads(file)
+    for p, saved in zip(second.params, params, strict=True):
+        p.data.copy_(saved.data)
+    second.optimizer.load_state_dict(optimizer_state)
+    second.schedule.load_state_dict(schedule_state)
+    assert second.train(after) == whole[before:]
+    assert second.schedule.state_dict().keys() == schedule_state.keys()
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_schedule_that_was_saved_goes_on_bit_for_bit(name: str) -> None:
-    make, _ = SCHEDULES[name]
-    straight = new_optimizer(0.8, 0.3)
-    expected = rates(straight, make(straight), epochs=20)
-
-    first = new_optimizer(0.8, 0.3)
-    schedule = make(first)
-    rates(first, schedule, epochs=8)
-    file = json.dumps({key: value for key, value in schedule.state_dict().items() if key != "milestones"})
-    saved, optimizer_state = {**schedule.state_dict(), **json.loads(file)}, first.state_dict()
-
-    second = new_optimizer(0.7, 0.2)
-    continued = make(second)
-    second.load_state_dict(optimizer_state)
-    continued.load_state_dict(saved)
-    assert rates(second, continued) == expected[8:]
+def test_a_saved_state_is_a_copy(name: str) -> None:
+    run = Run(SCHEDULES[name], "SGD")
+    run.train(3)
+    saved = run.schedule.state_dict()
+    before = pickle.dumps(saved)
+    run.train(7)
+    other = Run(SCHEDULES[name], "SGD")
+    other.schedule.load_state_dict(saved)
+    other.train(3)
+    assert pickle.dumps(saved) == before
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+def continued(optimizer: optim.Optimizer, name: str) -> Schedule:
+    options: dict[str, tuple[Any, ...]] = {
+        "StepLR": (3, 0.3),
+        "MultiStepLR": ([2, 6, 6, 9], 0.5),
+        "ExponentialLR": (0.9,),
+        "LambdaLR": (FORMS["LambdaLR"][1],),
+        "LinearLR": (0.2, 0.9, 10),
+        "PolynomialLR": (30, 2.0),
+        "CosineAnnealingLR": (12,),
+        "CosineAnnealingWarmRestarts": (12,),
+    }
+    return getattr(lr_scheduler, name)(optimizer, *options[name], last_epoch=3)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FORMS if name not in ("MultiplicativeLR", "ConstantLR", "SWALR", "MultiStepLR")]
+)
 def test_a_new_schedule_continues_after_last_epoch(name: str) -> None:
-    _, factor = SCHEDULES[name]
+    # As the optimizer's state has it that was saved behind the schedule's step: the rate is that of the next epoch.
+    _, factor = FORMS[name]
     optimizer = new_optimizer()
     optimizer.param_groups[0].update(initial_lr=0.8, lr=0.8 * factor(4))
-    options: dict[str, Callable[[], Schedule]] = {
-        "StepLR": lambda: lr_scheduler.StepLR(optimizer, 3, 0.3, last_epoch=4),
-        "MultiStepLR": lambda: lr_scheduler.MultiStepLR(optimizer, [2, 5, 5, 9], 0.5, last_epoch=4),
-        "ExponentialLR": lambda: lr_scheduler.ExponentialLR(optimizer, 0.9, last_epoch=4),
-        "LambdaLR": lambda: lr_scheduler.LambdaLR(optimizer, SCHEDULES["LambdaLR"][1], last_epoch=4),
-    }
-    schedule = options[name]()
-    for epoch, (rate,) in enumerate(rates(optimizer, schedule), start=5):
-        assert rate == pytest.approx(0.8 * factor(epoch), rel=1e-14)
+    schedule = continued(optimizer, name)
+    for epoch, (rate,) in enumerate(rates(optimizer, schedule), start=4):
+        assert rate == pytest.approx(0.8 * factor(epoch), rel=1e-13, abs=1e-15)
 
 
 def test_a_function_for_each_group() -> None:
@@ -141,6 +245,90 @@ def test_stepping_the_schedule_first_warns() -> None:
         schedule.step()
 
 
+def test_rates_are_for_as_many_groups_as_the_schedule_was_made_for() -> None:
+    for name in ("LambdaLR", "MultiplicativeLR", "CosineAnnealingWarmRestarts"):
+        optimizer = new_optimizer()
+        optimizer.step()
+        schedule = FORMS[name][0](optimizer)
+        optimizer.add_param_group({"params": ad.zeros(1, requires_grad=True)})
+        with pytest.raises(ValueError, match=f"{name} has rates for 1 parameter groups, the optimizer has 2: make the"):
+            schedule.step()
+
+
+def test_asking_for_the_next_rates_warns() -> None:
+    schedule = lr_scheduler.ExponentialLR(new_optimizer(), 0.5)
+    with pytest.warns(UserWarning, match="call get_last_lr"):
+        assert schedule.get_lr() == [0.4]
+    assert schedule.get_last_lr() == [0.8]
+
+
+def test_going_to_an_epoch_warns_and_takes_the_closed_form() -> None:
+    optimizer = new_optimizer()
+    optimizer.step()
+    schedule = lr_scheduler.StepLR(optimizer, 2, 0.5)
+    with pytest.warns(UserWarning, match=r"step\(epoch\) is going away"):
+        schedule.step(5)
+    assert (optimizer.param_groups[0]["lr"], schedule.last_epoch) == (0.2, 5)
+
+
+def test_warm_restarts_go_to_fractional_epochs() -> None:
+    optimizer = new_optimizer(1.0)
+    schedule = lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 2, 2, eta_min=0.1)
+    for epoch, passed in ((0.5, 0.25), (1.0, 0.5), (2.0, 0.0), (5.0, 0.75), (6.5, 0.0625), (14.0, 0.0), (1.5, 0.75)):
+        schedule.step(epoch)
+        expected = 0.1 + 0.9 * (1 + math.cos(math.pi * passed)) / 2
+        assert schedule.get_last_lr() == [pytest.approx(expected, rel=1e-14)]
+        assert schedule.last_epoch == math.floor(epoch)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_rate_that_is_a_tensor_stays_that_tensor(name: str) -> None:
+    numbers, tensors = new_optimizer(0.8, 0.01), new_optimizer(0.8, 0.01)
+    for optimizer in (numbers, tensors):
+        for group in optimizer.param_groups:
+            group["momentum"] = 0.9
+        optimizer.step()
+    given_tensors = [ad.tensor(group["lr"], dtype=ad.float64) for group in tensors.param_groups]
+    for group, rate in zip(tensors.param_groups, given_tensors, strict=True):
+        group["lr"] = rate
+    schedules = [SCHEDULES[name](optimizer) for optimizer in (numbers, tensors)]
+    for _ in range(10):
+        for schedule in schedules:
+            schedule.step(*[1.0] * isinstance(schedule, lr_scheduler.ReduceLROnPlateau))
+        assert [rate.item() for rate in given_tensors] == [group["lr"] for group in numbers.param_groups]
+    assert all(a["lr"] is b for a, b in zip(tensors.param_groups, given_tensors, strict=True))
+    assert all(type(rate) is float for rate in schedules[1].get_last_lr())
+
+
+def test_momentum_goes_the_other_way() -> None:
+    for name in ("SGD", "Adam"):
+        optimizer = Run(SCHEDULES["OneCycleLR"], name).optimizer
+        momentum = [g["momentum"] if name == "SGD" else g["betas"][0] for g in optimizer.param_groups]
+        assert momentum == [0.95, 0.95]
+        run = Run(lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.5, 4, max_momentum=[0.9, 0.7]), name)
+        run.train(4)
+        groups = run.optimizer.param_groups
+        assert [g["momentum"] if name == "SGD" else g["betas"][0] for g in groups] == pytest.approx([0.8, 0.8])
+        assert name == "SGD" or groups[0]["betas"][1] == 0.999
+        assert [group["lr"] for group in groups] == pytest.approx([0.5, 0.5])
+
+
+def test_a_plateau_of_the_metric() -> None:
+    optimizer = new_optimizer(1.0)
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", factor=0.5, patience=1, cooldown=2)
+    seen = []
+    for metric in (0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.9, 0.8):
+        schedule.step(ad.tensor(metric))
+        seen += schedule.get_last_lr()
+    # 0.2 for the third time is one too many; of the two epochs after that, and the next, only the last one counts.
+    assert seen == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
+    assert schedule.best == pytest.approx(0.9)
+
+
+def test_a_first_schedule_made_of_others_does_not_warn_while_it_is_made() -> None:
+    SCHEDULES["SequentialLR of a chain"](new_optimizer(0.8, 0.1))
+
+
 def test_an_own_schedule_needs_only_get_lr() -> None:
     class Inverse(Schedule):
         def get_lr(self) -> list[float]:
@@ -163,7 +351,54 @@ def test_an_own_schedule_needs_only_get_lr() -> None:
             KeyError,
             "no 'initial_lr', which continuing after epoch 2",
         ),
-        (lambda o: lr_scheduler.LambdaLR(o, [abs, abs]), ValueError, "expected 1 functions, .* got 2"),
+        (lambda o: lr_scheduler.LambdaLR(o, [abs, abs]), ValueError, "expected 1 values of lr_lambda, .* got 2"),
+        (lambda o: lr_scheduler.MultiplicativeLR(o, 0.5), TypeError, "function of the epoch, got 0.5"),
+        (lambda o: lr_scheduler.ConstantLR(o, 0.0), ValueError, "factor to be a number > 0 and <= 1, got 0.0"),
+        (lambda o: lr_scheduler.ConstantLR(o, total_iters=0), ValueError, "total_iters to be a whole .* got 0"),
+        (lambda o: lr_scheduler.LinearLR(o, 2.0), ValueError, "start_factor .* got 2.0"),
+        (lambda o: lr_scheduler.LinearLR(o, end_factor=-1), ValueError, "end_factor .* got -1"),
+        (lambda o: lr_scheduler.LinearLR(o, total_iters=2.5), ValueError, "total_iters to be a whole .* got 2.5"),
+        (lambda o: lr_scheduler.PolynomialLR(o, 0), ValueError, "total_iters to be a whole .* got 0"),
+        (lambda o: lr_scheduler.PolynomialLR(o, power=-1.0), ValueError, "power .* got -1.0"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 0), ValueError, "T_max, .* got 0"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 9, float("nan")), ValueError, "eta_min, .* got nan"),
+        (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 1.5), ValueError, "T_0, .* got 1.5"),
+        (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 2, 0), ValueError, "T_mult, .* got 0"),
+        (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 2).step(-1), ValueError, "epoch to be .* got -1"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, 0), ValueError, "step_size_up .* got 0"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, 3, -2), ValueError, "step_size_down .* got -2"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, mode="round"), ValueError, "mode, .* got 'round'"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, scale_mode="epoch"), ValueError, "scale_mode .* got 'epoch'"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, [1.0, 2.0]), ValueError, "expected 1 values of max_lr, .* got 2"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 1.0), ValueError, "total_steps, or epochs and steps_per_epoch"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 1.0, epochs=0, steps_per_epoch=3), ValueError, "epochs .* got 0"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 9, pct_start=2), ValueError, "pct_start .* got 2"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 9, anneal_strategy="s"), ValueError, "anneal_strategy .* got 's'"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 9, div_factor=0), ValueError, "div_factor .* got 0"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor .* got 1.0"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, "least"), ValueError, "mode .* got 'least'"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=-1), ValueError, "patience .* got -1"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[0.1, 0.2]), ValueError, "1 values of min_lr, .* got 2"),
+        (lambda o: SWALR(o, 0.1, -1), ValueError, "anneal_epochs .* got -1"),
+        (lambda o: SWALR(o, 0.1, anneal_strategy="exp"), ValueError, "anneal_strategy .* got 'exp'"),
+        (lambda o: lr_scheduler.ChainedScheduler([]), ValueError, "expected at least one schedule"),
+        (lambda o: lr_scheduler.ChainedScheduler([abs]), TypeError, "schedule 0 of ChainedScheduler is a builtin"),
+        (
+            lambda o: lr_scheduler.ChainedScheduler([SWALR(o, 0.1), lr_scheduler.ReduceLROnPlateau(o)]),
+            ValueError,
+            "schedule 1 of ChainedScheduler is a ReduceLROnPlateau",
+        ),
+        (
+            lambda o: lr_scheduler.SequentialLR(o, [SWALR(o, 0.1), SWALR(new_optimizer(), 0.1)], [1]),
+            ValueError,
+            "schedule 1 of SequentialLR, a SWALR, belongs to another optimizer",
+        ),
+        (lambda o: lr_scheduler.SequentialLR(o, [SWALR(o, 0.1)], [1]), ValueError, "0 for 1 schedules, got 1"),
+        (
+            lambda o: lr_scheduler.SequentialLR(o, [SWALR(o, 0.1), sequence(o)], [1]),
+            NotImplementedError,
+            "schedule 1 of SequentialLR is a SequentialLR, .* only the first",
+        ),
         (Schedule, NotImplementedError, "define get_lr"),
     ],
 )
@@ -181,6 +416,34 @@ def test_the_state_of_another_schedule_is_refused() -> None:
     with pytest.raises(ValueError, match="base_lrs for 1 parameter groups, the loaded state has 2"):
         exponential.load_state_dict(two.state_dict())
     assert exponential.base_lrs == [0.8]
+
+
+def test_the_state_of_other_schedules_inside_is_refused_before_anything_changes() -> None:
+    optimizer = new_optimizer()
+    make = lr_scheduler.ChainedScheduler
+    own = make([lr_scheduler.ExponentialLR(optimizer, 0.9), lr_scheduler.StepLR(optimizer, 3)])
+    other = make([lr_scheduler.ExponentialLR(optimizer, 0.5), lr_scheduler.ExponentialLR(optimizer, 0.5)])
+    with pytest.raises(ValueError, match=r"not the state of a StepLR: it lacks \['step_size'\]"):
+        own.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match="states of 2 schedules in that of a ChainedScheduler, got 1"):
+        own.load_state_dict(make([lr_scheduler.ExponentialLR(optimizer, 0.5)]).state_dict())
+    assert own.state_dict()["_schedulers"][0]["gamma"] == 0.9
+
+
+def test_a_cycle_needs_a_momentum_and_ends() -> None:
+    class Plain(optim.Optimizer):
+        def update_group(self, group: dict[str, Any]) -> None:
+            pass
+
+    optimizer = Plain([ad.zeros(1, requires_grad=True)], {"lr": 0.1})
+    optimizer.step()
+    with pytest.raises(ValueError, match="momentum or betas to cycle, got Plain: pass cycle_momentum=False"):
+        lr_scheduler.CyclicLR(optimizer, 0.1, 1.0)
+    schedule = lr_scheduler.OneCycleLR(optimizer, 1.0, 3, cycle_momentum=False)
+    for _ in range(3):
+        schedule.step()
+    with pytest.raises(ValueError, match="made for 3 steps, and was stepped 4 times"):
+        schedule.step()
 
 
 def test_a_rate_that_is_not_finite_is_refused_by_the_next_step() -> None:

@@ -1,16 +1,18 @@
-"""PyTorch's public functions and Tensor methods, listed from PyTorch itself: which are compared, absent, and why."""
+"""PyTorch's public functions, layers and methods, listed from PyTorch itself: which are compared, absent, and why."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
 import autodiff as ad
+import nn
 
 FOLDER = Path(__file__).parent
 ABSENT: dict[str, str] = tomllib.loads((FOLDER / "absent.toml").read_text())
@@ -18,20 +20,54 @@ SOURCES = "\n".join(path.read_text() for path in FOLDER.glob("test_*.py") if pat
 NAMESPACES: dict[str, tuple[Any, Any]] = {
     "torch": (torch, ad),
     "Tensor": (torch.Tensor, ad.Tensor),
-    "linalg": (torch.linalg, getattr(ad, "linalg", None)),
-    "special": (torch.special, getattr(ad, "special", None)),
+    "linalg": (torch.linalg, ad.linalg),
+    "special": (torch.special, ad.special),
+    "random": (torch.random, ad.random),
+    "Generator": (torch.Generator, ad.Generator),
+    "autograd": (torch.autograd, ad.autograd),
+    "autograd.functional": (torch.autograd.functional, ad.autograd.functional),
+    "func": (torch.func, ad.func),
+    "nn": (torch.nn, nn),
+    "Module": (torch.nn.Module, nn.Module),
+    "ModuleDict": (torch.nn.ModuleDict, nn.ModuleDict),
+    "ParameterDict": (torch.nn.ParameterDict, nn.ParameterDict),
+    "nn.functional": (torch.nn.functional, nn.functional),
+    "nn.init": (torch.nn.init, nn.init),
+    "nn.utils": (torch.nn.utils, nn.utils),
+    "nn.utils.rnn": (torch.nn.utils.rnn, nn.utils.rnn),
+    "nn.utils.parametrize": (torch.nn.utils.parametrize, nn.utils.parametrize),
+    "nn.utils.parametrizations": (torch.nn.utils.parametrizations, nn.utils.parametrizations),
 }
+OF_LAYERS = "layers and losses, and functions of them, live in nn"
 
 
 def names(namespace: Any) -> list[str]:
-    """The public functions of a namespace of PyTorch."""
+    """The public functions of a namespace of PyTorch, and of its layers the classes too."""
+    found = []
+    for name in dir(namespace):
+        value = getattr(namespace, name)
+        if name.startswith("_") or not callable(value):
+            continue
+        # What a file imports for its own use, from typing or from elsewhere in PyTorch, is no name of the namespace.
+        home = getattr(value, "__module__", None) or "torch"
+        if isinstance(value, type) and not home.startswith("torch.nn"):
+            continue
+        if home.startswith("torch") and "_jit_internal" not in home and "torch.overrides" not in home:
+            found.append(name)
+    return found
+
+
+def attributes(namespace: Any) -> list[str]:
+    """What is public and neither a function nor a module."""
     found = [name for name in dir(namespace) if not name.startswith("_")]
-    return [name for name in found if callable(value := getattr(namespace, name)) and not isinstance(value, type)]
+    return [n for n in found if not callable(x := getattr(namespace, n)) and not isinstance(x, ModuleType)]
 
 
 def compared(name: str) -> bool:
-    """Whether a test of parity speaks of the name: as an attribute, or in a list of names."""
-    return re.search(rf"(\.{name}\b|[\"'\s]{name}[\"'\s])", SOURCES) is not None
+    """Whether a test of parity speaks of the name: used, defined, in a list of names, or without its dimensions."""
+    if re.search(rf"(\.{name}\b|def {name}\(|[\"'\s]{name}[\"'\s])", SOURCES):
+        return True
+    return name[-2:] in ("1d", "2d", "3d") and re.search(rf"\b{name[:-2]}[\"'{{]", SOURCES) is not None
 
 
 def why_absent(name: str) -> str | None:
@@ -52,7 +88,26 @@ def test_every_function_of_pytorch_is_compared_or_its_absence_explained(
         for why, absent in sorted(reasons.items()):
             print(f"  {len(absent)} absent, {why}: {' '.join(sorted(absent))}")
     assert "NO REASON" not in reasons
-    # Those of which a reason says that they have files of their own are compared there, in programs; those that would
-    # give complex numbers are here only to say so.
-    elsewhere = [why for why in ABSENT if "files of their own" in why or "complex" in why]
-    assert [name for name in here if not compared(name) and why_absent(name) not in elsewhere] == []
+    # Those that would give complex numbers are here only to say so.
+    outside = next(why for why in ABSENT if "complex" in why)
+    assert [name for name in here if not compared(name) and why_absent(name) != outside] == []
+
+
+@pytest.mark.parametrize("where", ["torch", "Tensor"])
+def test_every_attribute_of_pytorch_is_here_or_its_absence_explained(where: str) -> None:
+    theirs, ours = NAMESPACES[where]
+    assert [name for name in attributes(theirs) if not hasattr(ours, name) and why_absent(name) is None] == []
+
+
+def test_every_reason_is_true() -> None:
+    """No pattern without a name that is absent somewhere; what is said to live in nn does so."""
+    absent = {
+        name
+        for where, (theirs, ours) in NAMESPACES.items()
+        for name in names(theirs) + (attributes(theirs) if where in ("torch", "Tensor") else [])
+        if not hasattr(ours, name)
+    }
+    patterns = [pattern for text in ABSENT.values() for pattern in text.split()]
+    assert [p for p in patterns if not any(re.fullmatch(p, name) for name in absent)] == []
+    of_layers = [name for name in absent if why_absent(name) == OF_LAYERS]
+    assert [name for name in of_layers if not hasattr(nn.functional, name)] == []

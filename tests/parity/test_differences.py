@@ -293,6 +293,8 @@ def test_rows_of_padding() -> None:
 def test_softmax_needs_dim() -> None:
     with pytest.warns(UserWarning, match="Implicit dimension"):
         nn.Softmax()(torch.ones(2))
+    with pytest.warns(UserWarning, match="Implicit dimension"):
+        nn.functional.softmax(torch.ones(2, 2))
 
 
 def test_integer_targets() -> None:
@@ -322,4 +324,57 @@ def test_learning_rates_that_are_nan() -> None:
 
 
 def test_implementation_switches() -> None:
-    torch.optim.Adam([torch.ones(2, requires_grad=True)], foreach=True, differentiable=False)
+    p = torch.ones(2, requires_grad=True)
+    for switches in ({"fused": True, "foreach": True}, {"fused": True, "differentiable": True}):
+        with pytest.raises(RuntimeError, match="fused"):
+            torch.optim.Adam([p], **switches)
+    p.grad = torch.ones(2)
+    with pytest.raises(AssertionError, match="capturable"):
+        torch.optim.Adam([p], capturable=True).step()
+
+
+def test_gradients_that_are_nan() -> None:
+    p = torch.ones(2, requires_grad=True)
+    p.grad = torch.tensor([float("nan"), 1.0])
+    torch.optim.Adam([p]).step()
+    assert p.isnan().tolist() == [True, False]
+
+
+def test_names_of_parameters() -> None:
+    def optimizer(*names: str) -> torch.optim.Optimizer:
+        adam = torch.optim.Adam([(name, torch.full((2,), float(len(name)), requires_grad=True)) for name in names])
+        for p in adam.param_groups[0]["params"]:
+            p.grad = p.detach()
+        adam.step()
+        return adam
+
+    other = optimizer("bb", "a")
+    other.load_state_dict(optimizer("a", "bb").state_dict())
+    assert [state["exp_avg"][0].item() for state in other.state.values()] == pytest.approx([0.1, 0.2])
+    assert other.param_groups[0]["params"][0][0].item() == pytest.approx(2, abs=0.01)
+
+
+def test_loaded_counters() -> None:
+    p = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    p.grad = torch.ones(2, dtype=torch.float64)
+    optimizer = torch.optim.NAdam([p])
+    optimizer.step()
+    assert optimizer.state[p]["mu_product"].dtype == torch.float32
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert optimizer.state[p]["mu_product"].dtype == torch.float64
+
+
+def test_recorded_steps() -> None:
+    rate = torch.tensor(0.1, requires_grad=True)
+    p = torch.tensor(2.0, requires_grad=True).clone()
+    (p.grad,) = torch.autograd.grad(p * p * p, [p], create_graph=True)
+    torch.optim.SGD([p], lr=rate, differentiable=True).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        (p * p).backward()
+
+
+def test_bfloat16_in_muon() -> None:
+    p = torch.eye(2, dtype=torch.float64).requires_grad_()
+    p.grad = torch.eye(2, dtype=torch.float64)
+    torch.optim.Muon([p], lr=1.0, weight_decay=0.0, ns_steps=1, ns_coefficients=(1.0, 0.0, 0.0)).step()
+    assert abs(p[0, 0].item() - (1 - 0.5**0.5)) > 1e-6

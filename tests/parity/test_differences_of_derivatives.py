@@ -18,6 +18,7 @@ def test_missing_derivatives() -> None:
         *((lambda x, p=p: torch.linalg.cond(x, p), matrix) for p in (1, -1, np.inf, -np.inf, "fro")),
         (lambda x: torch.norm(x, 0), pair),
         (lambda x: torch.dist(x, origin, 0), pair),
+        (torch.nn.functional.soft_margin_loss, pair, [0.5, -1.0]),
         (torch.clamp, [0.5, -2.0], [-1.0], [[1.0], [2.0]]),
         (lambda x, source: x.scatter(0, twice, source, reduce="add"), pair, pair),
         (lambda x, source: x.scatter(0, twice, source, reduce="multiply"), pair, pair),

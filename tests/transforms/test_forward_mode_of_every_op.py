@@ -16,9 +16,7 @@ from autodiff.tensor import Tensor, wrap
 from autodiff.testing.cases import case
 
 assert nn.testing  # imported for the ops of nn and what is drawn for them
-# The kernels of these fill a list, which no transform of functions can follow yet.
-UNTRANSFORMED = {"gru", "lstm", "rnn_relu", "rnn_tanh"}
-DIFFERENTIABLE = sorted(name for name, op in OPS.items() if op.differentiable and name not in UNTRANSFORMED)
+DIFFERENTIABLE = sorted(name for name, op in OPS.items() if op.differentiable)
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)

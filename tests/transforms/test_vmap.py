@@ -360,3 +360,14 @@ def test_ensemble() -> None:
         model(x).square().sum().backward()
         for name, p in model.named_parameters():
             same(wrap(parameters[name].grad.array[i]), p.grad)
+
+
+def test_a_gradient_taken_inside_is_a_tensor() -> None:
+    def slope(x: Tensor) -> Tensor:
+        own = x.clone().requires_grad_()
+        (g,) = ad.grad((own**3).sum(), own)
+        assert isinstance(g, Tensor)
+        return g
+
+    x = ad.randn(4, 3, dtype=ad.float64)
+    assert ad.allclose(ad.vmap(slope)(x), 3 * x * x)

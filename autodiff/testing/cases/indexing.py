@@ -66,4 +66,4 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "select": ("ad.select(x, 1, -1)", "ad.select(s, 0, 1)"),
     "narrow": ("ad.narrow(x, 1, 1, 2)", "ad.narrow(s, -1, -2, 1)"),
 }
-NOT_DIFFERENTIABLE: set[str] = {"argwhere"}
+NOT_DIFFERENTIABLE: set[str] = {"argwhere", "unravel_index"}

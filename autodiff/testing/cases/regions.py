@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from autodiff.op import Op
 from autodiff.ops import axes, diagonals, indexing, shape
-from autodiff.tensor import View, wrap
+from autodiff.tensor import wrap
 from autodiff.testing.drawing import Case, Draw, Strategy, inputs_for, shapes
+from autodiff.views import View
 
 
 def _view(draw: Draw, x: Any) -> Any:

@@ -196,7 +196,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
 }
 # float and half carry gradients, but too few digits for differences to see; they are the op `to`, which is checked.
 NOT_DIFFERENTIABLE = {
-    "bool", "broadcast_shapes", "byte", "char", "float", "half", "int", "is_complex", "is_floating_point", "is_signed",
-    "is_tensor", "long", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "numel", "result_type",
-    "short", "storage_offset",
+    "bool", "broadcast_shapes", "byte", "char", "data_ptr", "float", "half", "int", "is_complex", "is_floating_point",
+    "is_signed", "is_tensor", "long", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "numel",
+    "result_type", "short", "storage_offset",
 }  # fmt: skip

@@ -1,0 +1,79 @@
+"""What a program written for PyTorch sees of a tensor where this engine speaks Python's or NumPy's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autodiff import formatting
+from autodiff.as_torch.devices import device
+from autodiff.tensor import Tensor
+
+
+class Size(tuple[int, ...]):
+    """A shape: a tuple that prints as PyTorch's, and stays one when it is sliced or joined.
+
+    >>> Size([2, 3])[:1] + (4,), Size([2, 3]).numel()
+    (torch.Size([2, 4]), 6)
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple.__add__(self, other))
+
+    def __mul__(self, count: Any) -> Any:
+        return Size(tuple.__mul__(self, count))
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        count = 1
+        for length in self:
+            count *= length
+        return count
+
+
+def _size(x: Tensor, dim: int | None = None) -> Any:
+    return Size(x.array.shape) if dim is None else x.array.shape[dim]
+
+
+def _itself(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
+    return x
+
+
+def _no_gpu(x: Any, *arguments: Any, **options: Any) -> Any:
+    raise AssertionError("Torch not compiled with CUDA enabled: this engine computes on the CPU, use .to('cpu')")
+
+
+# Attributes of Tensor that only programs written for PyTorch need, or need in another form.
+TENSOR: dict[str, Any] = {
+    "shape": property(lambda x: Size(x.array.shape)),
+    "size": _size,
+    "device": property(lambda x: device("cpu")),
+    "is_cuda": property(lambda x: False),
+    "is_cpu": property(lambda x: True),
+    "is_sparse": property(lambda x: False),
+    "is_mps": property(lambda x: False),
+    "is_meta": property(lambda x: False),
+    "is_quantized": property(lambda x: False),
+    "layout": property(lambda x: "torch.strided"),
+    "cuda": _no_gpu,
+    "pin_memory": _itself,
+    "is_pinned": lambda x: False,
+    "share_memory_": _itself,
+    "get_device": lambda x: -1,
+    "data_ptr": lambda x: x.array.ctypes.data,
+}
+
+
+def adopt() -> None:
+    """Give tensors these attributes, and dtypes the prefix ``torch.`` when tensors are printed."""
+    for name, attribute in TENSOR.items():
+        setattr(Tensor, name, attribute)
+    formatting.DTYPE_PREFIX = "torch."

@@ -1,0 +1,160 @@
+"""PyTorch's module paths with the modules of this engine that hold their names, and the importer that serves them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+# The first that has a name gives it.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "torch": ("autodiff.as_torch.corners", "autodiff", "nn.functional", "autodiff.as_torch.in_place"),
+    "torch.accelerator": ("autodiff.as_torch.accelerator",),
+    "torch.amp": ("autodiff.as_torch.amp",),
+    "torch.autograd": ("autodiff.as_torch.autograd", "autodiff.autograd"),
+    "torch.autograd.function": ("autodiff.autograd.function",),
+    "torch.autograd.functional": ("autodiff.autograd.functional",),
+    "torch.autograd.gradcheck": ("autodiff.gradcheck",),
+    "torch.autograd.variable": ("autodiff.as_torch.autograd",),
+    "torch.backends": ("autodiff.as_torch.backends",),
+    "torch.cuda": ("autodiff.as_torch.cuda",),
+    "torch.cuda.amp": ("autodiff.as_torch.amp",),
+    "torch.distributions": ("autodiff.as_torch.distributions",),
+    "torch.func": ("autodiff.func",),
+    "torch.jit": ("autodiff.as_torch.jit",),
+    "torch.linalg": ("autodiff.linalg",),
+    "torch.multiprocessing": ("multiprocessing",),
+    "torch.nn": ("nn", "autodiff.as_torch.layers"),
+    "torch.nn.functional": ("nn.functional",),
+    "torch.nn.init": ("nn.init",),
+    "torch.nn.modules": ("nn", "autodiff.as_torch.layers"),
+    "torch.nn.parallel": ("autodiff.as_torch.layers",),
+    "torch.nn.parameter": ("nn",),
+    "torch.nn.utils": ("nn.utils",),
+    "torch.nn.utils.parametrizations": ("nn.utils.parametrizations",),
+    "torch.nn.utils.parametrize": ("nn.utils.parametrize",),
+    "torch.nn.utils.rnn": ("nn.utils.rnn",),
+    "torch.optim": ("optim",),
+    "torch.optim.lr_scheduler": ("optim.lr_scheduler",),
+    "torch.optim.swa_utils": ("nn.averaging", "optim.lr_scheduler"),
+    "torch.random": ("autodiff",),
+    "torch.special": ("autodiff.special",),
+    "torch.testing": ("autodiff.as_torch.comparison",),
+    "torch.utils": (),
+    "torch.utils.checkpoint": ("autodiff",),
+    "torch.utils.data": ("autodiff.data",),
+    "torch.utils.tensorboard": ("tensorboardX",),
+    "torchvision": (),
+    "torchvision.datasets": ("autodiff.as_torch.vision.datasets",),
+    "torchvision.transforms": ("autodiff.as_torch.vision.transforms",),
+    "torchvision.transforms.functional": ("autodiff.as_torch.vision.functional",),
+    "torchvision.utils": ("autodiff.as_torch.vision.images",),
+}
+# Any module below one of these has its names: in which file of PyTorch's a class stands makes no difference.
+WHOLE = (
+    "torch.amp", "torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.nn.utils", "torch.optim",
+    "torch.utils.data", "torch.distributions", "torchvision.datasets", "torchvision.transforms",
+)  # fmt: skip
+MISSING = object()
+
+
+def install() -> None:
+    """Let ``import torch`` in this program find this engine, with PyTorch's behaviour where ours differs on purpose.
+
+    RuntimeError if PyTorch itself has been imported already. ``from autodiff.as_torch import install; install()`` are
+    the first lines of such a program; ``import torch`` and all that it would do with PyTorch may follow.
+    """
+    loaded = sys.modules.get("torch")
+    if loaded is not None and not isinstance(loaded, Namespace):
+        raise RuntimeError(
+            "expected to be installed before anything imports torch, but the real PyTorch is imported already: call "
+            "install() in the first lines of the program, or run it by `python -m autodiff.as_torch script.py`"
+        )
+    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        # Before the program's own folder is searched, which may have files of these names.
+        import nn
+        import optim
+        from autodiff.as_torch.behaviour import adopt
+
+        assert nn
+        assert optim
+        adopt()
+        sys.meta_path.insert(0, Finder())
+
+
+class Finder(MetaPathFinder):
+    """Answers for every module of torch and torchvision, so that none of an installed PyTorch is mixed in."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in ("torch", "torchvision"):
+            return None
+        sources = sources_of(fullname)
+        if sources is None:
+            raise ModuleNotFoundError(_absent(fullname), name=fullname)
+        return ModuleSpec(fullname, NamespaceLoader(sources), is_package=True)
+
+
+class NamespaceLoader(Loader):
+    """Makes a module of names that stand elsewhere."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._sources = sources
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return Namespace(spec.name, self._sources)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run: names are looked up when they are used."""
+
+
+class Namespace(ModuleType):
+    """A module of PyTorch's with the names that this engine has for it."""
+
+    __version__ = "2.13.0"
+
+    def __init__(self, name: str, sources: Sequence[str]) -> None:
+        super().__init__(name, f"The names of {name} that this engine has.")
+        self._sources = sources
+
+    @property
+    def __all__(self) -> list[str]:
+        return sorted({name for source in self._sources for name in import_module(source).__all__})
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__all__, *vars(self)})
+
+    def __getattr__(self, name: str) -> Any:
+        path = f"{self.__name__}.{name}"
+        if path in SOURCES:
+            return import_module(path)
+        for source in self._sources:
+            found = _public(import_module(source), name)
+            if found is not MISSING:
+                # Looked up once: every later use finds it in the module itself.
+                setattr(self, name, found)
+                return found
+        raise AttributeError(_absent(path), name=name, obj=self)
+
+
+def sources_of(path: str) -> tuple[str, ...] | None:
+    """The modules that hold the names of the module `path`; None if there is no such module."""
+    if path in SOURCES:
+        return SOURCES[path]
+    return next((SOURCES[whole] for whole in WHOLE if path.startswith(whole + ".")), None)
+
+
+def _public(module: ModuleType, name: str) -> Any:
+    if name in getattr(module, "__all__", ()) or name.startswith("_") or "__all__" not in vars(module):
+        return getattr(module, name, MISSING)
+    return MISSING
+
+
+def _absent(path: str) -> str:
+    from autodiff.outside import REASONS
+
+    reason = REASONS.get(path.rpartition(".")[2], "docs/differences.md says what this engine leaves out")
+    return f"{path} is not part of this engine: {reason}"

@@ -1,0 +1,1 @@
+"""What small programs use of torchvision: data sets, transforms and pictures in files, with Pillow for the images."""

@@ -1,0 +1,107 @@
+"""Programs written for PyTorch, on this engine in a process of their own; tests/parity runs others beside PyTorch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import argparse, torch
+import torch.nn as nn
+import torch.nn.functional as F
+import torch.optim as optim
+from torch.autograd import Variable
+from torch.utils.data import DataLoader, TensorDataset
+from torch.optim.lr_scheduler import StepLR
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--steps", type=int)
+steps = parser.parse_args().steps
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+torch.manual_seed(1)
+model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Tanh(), nn.Linear(8, 3)).to(device)
+optimizer = optim.Adam(model.parameters(), lr=1e-2)
+schedule = StepLR(optimizer, 1, 0.5)
+x, y = torch.randn(64, 4, device=device), torch.randint(0, 3, (64,))
+print(x.shape, x.shape[1:], x.device, torch.tensor([1.0], dtype=torch.float64))
+for step, (some, labels) in zip(range(steps), DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True)):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(Variable(some)), labels)
+    loss.backward()
+    optimizer.step()
+    print(step, f"{loss.item():.6f}")
+print(isinstance(x, torch.FloatTensor), isinstance(y, torch.LongTensor), torch.relu_(torch.tensor([-1.0, 2.0])))
+"""
+# What PyTorch 2.13 prints for the same program.
+PRINTED = """\
+torch.Size([64, 4]) torch.Size([4]) cpu tensor([1.], dtype=torch.float64)
+0 1.140152
+1 1.069289
+2 1.249665
+True True tensor([0., 2.])
+"""
+
+
+def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    command = [sys.executable, "-m", "autodiff.as_torch", str(file), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+
+
+def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
+    found = run(tmp_path, PROGRAM, "--steps", "3")
+    assert found.stderr == ""
+    assert found.stdout == PRINTED
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("import torch; torch.compiler", "AttributeError: torch.compiler is not part of this engine"),
+        ("import torch.fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
+        ("import torch; torch.complex64", "complex tensors are outside"),
+        ("import torch; torch.ones(2).cuda()", "Torch not compiled with CUDA enabled"),
+        ("import torch; torch.device('gpu')", "RuntimeError: expected one of cpu, cuda"),
+        ("import torch; torch.ones(2, device='cuda')", "expected device 'cpu'"),
+    ],
+)
+def test_what_is_not_there_is_named(tmp_path: Path, line: str, error: str) -> None:
+    found = run(tmp_path, line)
+    assert found.returncode == 1
+    assert error in found.stderr.splitlines()[-1]
+
+
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "autodiff.as_torch", str(tmp_path / "none.py")]
+    found = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert found.returncode == 1
+    assert "there is no program" in found.stderr
+
+
+def test_install_refuses_where_pytorch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import torch; from autodiff.as_torch import *; install()"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=100)
+    assert found.returncode == 1
+    assert "the real PyTorch is imported already" in found.stderr
+
+
+def test_images_of_mnist_are_found_and_written_once(tmp_path: Path) -> None:
+    program = """
+from torchvision import datasets, transforms
+from torchvision.utils import make_grid, save_image
+import sys, torch
+steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+first = datasets.MNIST(sys.argv[1], train=True, download=True, transform=steps)
+again = datasets.MNIST(sys.argv[1], train=False, transform=steps)
+print(len(first), len(again), first[0][0].shape, first[0][1])
+save_image(make_grid(torch.stack([again[i][0] for i in range(6)]), nrow=3, normalize=True), sys.argv[1] + "/grid.png")
+"""
+    found = run(tmp_path, program, str(tmp_path))
+    assert found.stderr == ""
+    assert found.stdout == "4000 1000 torch.Size([1, 28, 28]) 0\n"
+    assert (tmp_path / "grid.png").stat().st_size > 500

@@ -1,0 +1,47 @@
+"""Start a program on PyTorch or on this engine, the generators of Python, NumPy and PyTorch being seeded."""
+
+import os
+import random
+import runpy
+import sys
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+
+import numpy as np
+
+
+class Nothing(Loader):
+    """An empty module: torchvision's wheels are built for another PyTorch, and what registers its kernels fails."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == "torchvision._meta_registrations" else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: object) -> None:
+        pass
+
+
+def main() -> None:
+    library, program, *arguments = sys.argv[1:]
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - the stream that programs use
+    if library == "autodiff":
+        from autodiff.as_torch import install
+
+        install()
+    else:
+        sys.meta_path.insert(0, Nothing())
+    import torch
+
+    torch.manual_seed(0)
+    if os.environ["DOUBLE"]:
+        torch.set_default_dtype(torch.float64)
+    sys.argv = [program, *arguments]
+    sys.path[0] = os.path.dirname(os.path.abspath(program))
+    runpy.run_path(program, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
