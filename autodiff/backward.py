@@ -87,7 +87,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    *,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -105,6 +105,10 @@ def grad(
     (tensor(18.),)
     """
     ys, xs = _sequence(outputs), _sequence(inputs)
+    if not only_inputs:
+        raise ValueError(
+            "grad accumulates nothing into other leaves: call backward() for that, or leave only_inputs out"
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError("materialize_grads=True gives zeros for unused inputs; expected allow_unused left out or True")
     if not xs:

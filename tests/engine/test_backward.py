@@ -424,3 +424,13 @@ def test_zeros_for_unused_inputs_and_an_error_for_them_exclude_each_other() -> N
     x = ad.ones(2, requires_grad=True)
     with pytest.raises(ValueError, match="allow_unused left out or True"):
         ad.grad(x.sum(), x, materialize_grads=True, allow_unused=False)
+
+
+def test_grad_takes_pytorchs_arguments_in_their_order() -> None:
+    x = ad.tensor(3.0, requires_grad=True)
+    unused = ad.tensor(1.0, requires_grad=True)
+    (g, none) = ad.grad(x**2, [x, unused], None, True, True, True, True)
+    assert (g.item(), none) == (6.0, None)
+    assert g.requires_grad
+    with pytest.raises(ValueError, match="leave only_inputs out"):
+        ad.grad(x**2, x, only_inputs=False)
