@@ -277,7 +277,9 @@ from autodiff.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from autodiff import autograd, func
+    from autodiff.inspect.autopsy import autopsy
     from autodiff.inspect.draw import draw
+    from autodiff.lines import trace_lines
     from autodiff.serialization import load, save
     from autodiff.transforms.checkpoint import checkpoint, checkpoint_sequential
     from autodiff.transforms.vmap import vmap
@@ -290,12 +292,14 @@ __version__ = "0.1.0"
 # What needs more than NumPy, or more than the engine, is imported when it is first used, to start quickly.
 _ELSEWHERE = {
     "autograd": "autodiff",
+    "autopsy": "autodiff.inspect.autopsy",
     "checkpoint": "autodiff.transforms.checkpoint",
     "checkpoint_sequential": "autodiff.transforms.checkpoint",
     "draw": "autodiff.inspect",
     "func": "autodiff",
     "load": "autodiff.serialization",
     "save": "autodiff.serialization",
+    "trace_lines": "autodiff.lines",
     "vmap": "autodiff.transforms.vmap",
 }
 
@@ -360,6 +364,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "autograd",
+    "autopsy",
     "backward",
     "baddbmm",
     "bernoulli",
@@ -678,6 +683,7 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "trace_lines",
     "transpose",
     "trapezoid",
     "trapz",

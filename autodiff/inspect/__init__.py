@@ -1,8 +1,10 @@
 """Looking at what was recorded: pictures of graphs, and what is wrong with a step of training."""
 
+from autodiff.inspect.autopsy import autopsy
 from autodiff.inspect.digraph import Drawing
 from autodiff.inspect.draw import draw
+from autodiff.inspect.finding import Finding, Report
 from autodiff.inspect.lint import lint
 from autodiff.inspect.render import RenderError, save
 
-__all__ = ["Drawing", "RenderError", "draw", "lint", "save"]
+__all__ = ["Drawing", "Finding", "RenderError", "Report", "autopsy", "draw", "lint", "save"]

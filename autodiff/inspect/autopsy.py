@@ -1,0 +1,212 @@
+"""Which op made the first infinite or NaN value, in the forward or in the backward pass, and of what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autodiff.graph import Node
+from autodiff.inspect.backward_again import backward_again
+from autodiff.inspect.calls import UNKNOWN, Call, recorded_calls, was_freed, watched
+from autodiff.inspect.finding import Finding, Report, finite, statistics
+from autodiff.inspect.safe_forms import safe_form
+from autodiff.tensor import Array, Tensor
+
+
+def autopsy(loss: Tensor | Callable[[], Tensor], model: Any = None) -> Report:
+    """The first op, forward or backward, that made an infinite or NaN number; a report that is false if none did.
+
+    It may be called after the fact, as long as the graph is there (before `backward`, or after one with
+    ``retain_graph=True``); the graph holds what its rules read, and where that is too little the report says so. Given
+    a function that computes the loss, it runs that and sees all. With a `model`, parameters are named. What a
+    program puts in, such as -inf in a mask, is not taken for a fault. TypeError for anything but a loss or a function,
+    RuntimeError for a graph that was freed.
+
+    >>> import autodiff as ad
+    >>> x = ad.tensor([0.0, 4.0], requires_grad=True)
+    >>> loss = ad.where(x > 0, x.sqrt(), 0.0).sum()
+    >>> found = ad.autopsy(loss)
+    >>> found.findings[0].kind, found.findings[0].op
+    ('NaN in the backward pass', 'sqrt')
+    """
+    names = {} if model is None else {p.node: name for name, p in model.named_parameters() if p.requires_grad}
+    trail = _Trail(names)
+    with np.errstate(all="ignore"):
+        result = _follow(loss, trail)
+        found = trail.end_at(result) or trail.backward(result)
+    if found is not None:
+        return Report("the first number that is not finite:", [found])
+    if finite(result):
+        return Report("the loss and all gradients are finite")
+    return Report("", [Finding(_kind(result) + " in the loss", "no op was seen to make it: give a function to watch")])
+
+
+def _follow(loss: Any, trail: _Trail) -> Tensor:
+    """The loss, after the trail has seen all calls that led to it."""
+    if isinstance(loss, Tensor):
+        if was_freed(loss):
+            raise RuntimeError(
+                "autopsy: a backward pass has freed what this graph saved. Call it before backward(), pass "
+                "retain_graph=True to that, or give a function that computes the loss: autopsy(lambda: loss_of(...))"
+            )
+        for call in recorded_calls(loss):
+            trail.see(call)
+        return loss
+    if not callable(loss):
+        raise TypeError(f"autopsy: expected the loss, or a function that computes it, got {type(loss).__name__}")
+    result = watched(loss, lambda call: trail.see(call) if call.again is not None else None)
+    if not isinstance(result, Tensor):
+        raise TypeError(f"autopsy: expected a function that returns the loss, got {type(result).__name__} from it")
+    return result
+
+
+class _Trail:
+    """The calls so far, and where each value that is not finite comes from."""
+
+    def __init__(self, names: Mapping[Any, str]) -> None:
+        self.names = names
+        self.calls: list[Call] = []
+        self.origins: dict[Any, Finding] = {}
+
+    def see(self, call: Call) -> None:
+        """Take in the next call: its output comes from the first of its operands' origins, or is one itself."""
+        index = len(self.calls)
+        self.calls.append(call)
+        y = _first(call.output)
+        if finite(y) and y is not UNKNOWN:
+            return
+        bad = [i for i, x in enumerate(call.inputs) if x is UNKNOWN or not finite(x)]
+        keys = [_key(call.inputs[i]) if call.inputs[i] is not UNKNOWN else _parent(call, i) for i in bad]
+        before = [self.origins[key] for key in keys if key in self.origins]
+        if y is UNKNOWN:
+            # What nobody kept may be what its operands are.
+            y, keep = call.node, bool(before)
+        else:
+            keep = bool(before) and not (_has_nan(y) and all(finding.kind == _PUT_IN for finding in before))
+        if keep:
+            self.origins[_key(y)] = min(before, key=lambda finding: finding.number or 0)
+        elif y is not call.node:
+            self.origins[_key(y)] = self._born(index, call, y, bad)
+
+    def _born(self, index: int, call: Call, y: Tensor, bad: list[int]) -> Finding:
+        operands = _operands(call, self.names)
+        bad = [i for i in bad if call.inputs[i] is not UNKNOWN]
+        with_nan = [i for i in bad if _has_nan(call.inputs[i])]
+        infinite_param = any(isinstance(v, float) and not np.isfinite(v) for v in call.params.values())
+        if (
+            with_nan
+            or (bad and not _has_nan(y) and not any(_is_computed(call.inputs[i]) for i in bad))
+            or infinite_param
+        ):
+            i = (with_nan or bad or [0])[0]
+            kind = _kind(call.inputs[i]) + " in the data" if with_nan else _PUT_IN
+            text = f"operand {i} of {call.name} was not finite before any op that was seen: {operands}"
+            return Finding(kind, text, call.name, index, call.line)
+        text = f"{call.name} made {statistics(y)} of\n    {operands}"
+        if any(x is UNKNOWN for x in call.inputs):
+            text += (
+                "\n    Not every operand was kept, so an op just before may be the first: give a function to be sure"
+            )
+        advice = safe_form(call, backward=False)
+        return Finding(_kind(y) + " in the forward pass", text, call.name, index, call.line, advice)
+
+    def end_at(self, result: Tensor) -> Finding | None:
+        """Where a loss that is not finite comes from."""
+        return None if finite(result) else self.origins.get(_key(result))
+
+    def backward(self, result: Tensor) -> Finding | None:
+        """The first rule that made a gradient that is not finite of one that was."""
+        found: list[tuple[Node, Any, Node, Any]] = []
+
+        def watch(node: Node, g: Any, parent: Node, gx: Any) -> None:
+            if not found and not (finite(gx) and finite(g)):
+                found.append((node, g, parent, gx))
+
+        if finite(result):
+            backward_again(result, watch)
+        return self._wrong_rule(*found[0]) if found else None
+
+    def _wrong_rule(self, node: Node, g: Any, parent: Node, gx: Any) -> Finding:
+        index, call = next(((i, c) for i, c in enumerate(self.calls) if c.node is node), (None, None))
+        if not finite(g):
+            text = f"the sum of the gradients that reach {node.name} overflows: {statistics(g)}"
+            return Finding(_kind(g) + " in the backward pass", text, node.name, index, node.line)
+        number = next(i for i, p in enumerate(node.parents()) if p is parent)
+        text = (
+            f"the rule of {node.name} for input {number} made {statistics(gx)} of an upstream gradient {statistics(g)}"
+            f"{_local(gx, g)}"
+        )
+        line, advice = node.line, ""
+        if call is not None:
+            line = call.line
+            advice = safe_form(call, backward=True, upstream=g, wrong=gx)
+            text += f"\n    operands: {_operands(call, self.names)}{_example(gx, g, call)}"
+        return Finding(_kind(gx) + " in the backward pass", text, node.name, index, line, advice)
+
+
+_PUT_IN = "infinity put in"
+
+
+def _first(output: Any) -> Any:
+    """The first tensor among the outputs that is not finite, or the first."""
+    if not isinstance(output, tuple):
+        return output
+    tensors = [y for y in output if isinstance(y, Tensor)]
+    return next((y for y in tensors if not finite(y)), tensors[0] if tensors else None)
+
+
+def _key(value: Any) -> Any:
+    """What a value is recognised by: its node, or its memory."""
+    return (value.node or id(value.array)) if isinstance(value, Tensor) else value
+
+
+def _parent(call: Call, i: int) -> Node | None:
+    """The node of an operand of which no values were kept."""
+    return call.node.parents()[i] if call.node is not None else None
+
+
+def _is_computed(value: Any) -> bool:
+    return isinstance(value, Tensor) and not value.is_leaf
+
+
+def _has_nan(value: Any) -> bool:
+    array = getattr(value, "array", value)
+    return not finite(array) and bool(np.isnan(array).any())
+
+
+def _kind(value: Any) -> str:
+    return "NaN" if _has_nan(value) else "infinity"
+
+
+def _operands(call: Call, names: Mapping[Any, str]) -> str:
+    """The inputs of a call with their statistics, by the names of parameters where they are such."""
+    said = []
+    for i, x in enumerate(call.inputs):
+        name = names.get(x.node) if isinstance(x, Tensor) and x.node is not None else None
+        said.append(f"{name or f'input {i}'}: {'not kept' if x is UNKNOWN else statistics(x)}")
+    return "; ".join([*said, *(f"{key}={value!r:.40}" for key, value in call.params.items())])
+
+
+def _local(gx: Array, g: Any) -> str:
+    """The factor between an upstream gradient and what a rule made of it, where that is entry by entry."""
+    if getattr(g, "shape", None) != gx.shape:
+        return ""
+    bad = ~np.isfinite(gx)
+    if np.all(g[bad] == 0):
+        return ", with a local factor that is infinite or NaN"
+    return f", with a local factor {statistics(gx / np.where(g == 0, 1, g))}"
+
+
+def _example(gx: Array, g: Any, call: Call) -> str:
+    """The first entry that is not finite, and what was read and came there."""
+    place = tuple(int(i) for i in np.argwhere(~np.isfinite(gx))[0])
+    said = [
+        f"input {i} is {x.array[place]:.6g}"
+        for i, x in enumerate(call.inputs)
+        if isinstance(x, Tensor) and x.shape == gx.shape and x.array.dtype.kind == "f"
+    ]
+    if getattr(g, "shape", None) == gx.shape:
+        said.append(f"upstream is {g[place]:.6g}")
+    return f"; first at {list(place)}, where {' and '.join(said)}" if said else ""
