@@ -278,7 +278,9 @@ from autodiff.threads import get_num_threads, set_num_threads
 if TYPE_CHECKING:
     from autodiff import autograd, func
     from autodiff.inspect.autopsy import autopsy
+    from autodiff.inspect.check_graph import check_graph
     from autodiff.inspect.draw import draw
+    from autodiff.inspect.precision import precision
     from autodiff.lines import trace_lines
     from autodiff.serialization import load, save
     from autodiff.transforms.checkpoint import checkpoint, checkpoint_sequential
@@ -293,11 +295,13 @@ __version__ = "0.1.0"
 _ELSEWHERE = {
     "autograd": "autodiff",
     "autopsy": "autodiff.inspect.autopsy",
+    "check_graph": "autodiff.inspect.check_graph",
     "checkpoint": "autodiff.transforms.checkpoint",
     "checkpoint_sequential": "autodiff.transforms.checkpoint",
     "draw": "autodiff.inspect",
     "func": "autodiff",
     "load": "autodiff.serialization",
+    "precision": "autodiff.inspect.precision",
     "save": "autodiff.serialization",
     "trace_lines": "autodiff.lines",
     "vmap": "autodiff.transforms.vmap",
@@ -388,6 +392,7 @@ __all__ = [
     "cdist",
     "ceil",
     "chain_matmul",
+    "check_graph",
     "checkpoint",
     "checkpoint_sequential",
     "cholesky",
@@ -604,6 +609,7 @@ __all__ = [
     "polygamma",
     "positive",
     "pow",
+    "precision",
     "prod",
     "promote_types",
     "put",

@@ -9,7 +9,7 @@ import numpy as np
 
 from autodiff.graph import Node
 from autodiff.inspect.backward_again import backward_again
-from autodiff.inspect.calls import UNKNOWN, Call, recorded_calls, was_freed, watched
+from autodiff.inspect.calls import UNKNOWN, Call, calls_behind
 from autodiff.inspect.finding import Finding, Report, finite, statistics
 from autodiff.inspect.safe_forms import safe_form
 from autodiff.tensor import Array, Tensor
@@ -34,32 +34,13 @@ def autopsy(loss: Tensor | Callable[[], Tensor], model: Any = None) -> Report:
     names = {} if model is None else {p.node: name for name, p in model.named_parameters() if p.requires_grad}
     trail = _Trail(names)
     with np.errstate(all="ignore"):
-        result = _follow(loss, trail)
+        result = calls_behind(loss, trail.see, "autopsy")
         found = trail.end_at(result) or trail.backward(result)
     if found is not None:
         return Report("the first number that is not finite:", [found])
     if finite(result):
         return Report("the loss and all gradients are finite")
     return Report("", [Finding(_kind(result) + " in the loss", "no op was seen to make it: give a function to watch")])
-
-
-def _follow(loss: Any, trail: _Trail) -> Tensor:
-    """The loss, after the trail has seen all calls that led to it."""
-    if isinstance(loss, Tensor):
-        if was_freed(loss):
-            raise RuntimeError(
-                "autopsy: a backward pass has freed what this graph saved. Call it before backward(), pass "
-                "retain_graph=True to that, or give a function that computes the loss: autopsy(lambda: loss_of(...))"
-            )
-        for call in recorded_calls(loss):
-            trail.see(call)
-        return loss
-    if not callable(loss):
-        raise TypeError(f"autopsy: expected the loss, or a function that computes it, got {type(loss).__name__}")
-    result = watched(loss, lambda call: trail.see(call) if call.again is not None else None)
-    if not isinstance(result, Tensor):
-        raise TypeError(f"autopsy: expected a function that returns the loss, got {type(result).__name__} from it")
-    return result
 
 
 class _Trail:

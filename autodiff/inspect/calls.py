@@ -72,7 +72,7 @@ def recorded_calls(loss: Tensor) -> list[Call]:
             continue
         both = zip(node.operands(), node.parents(), strict=True)
         inputs = tuple(_input(kept, parent, known, node.time) for kept, parent in both)
-        params, again = node.params or {}, getattr(node.op, "record", None)
+        params, again = _independent(node.params), getattr(node.op, "record", None)
         if known[node] is None and again is not None and not any(x is UNKNOWN for x in inputs):
             known[node] = _replayed(again, inputs, params, node)
         y = UNKNOWN if known[node] is None else known[node]
@@ -89,6 +89,14 @@ def _replayed(again: Callable[..., Tensor], inputs: Sequence[Any], params: dict[
     except Exception:
         return None
     return wrap(y.array, node) if y.shape == node.shape else None
+
+
+def _independent(params: dict[str, Any] | None) -> dict[str, Any]:
+    """The params without what the caller had computed of the inputs, which holds for these alone.
+
+    Batch norm hands its op the moments as `known`; without them the op computes them itself.
+    """
+    return {key: None if key == "known" else value for key, value in (params or {}).items()}
 
 
 def _value(node: Node, loss: Tensor) -> Tensor | None:
@@ -168,6 +176,25 @@ def watched(function: Callable[[], Any], told: Callable[[Call], None]) -> Any:
         sys.setprofile(None)
 
 
+def calls_behind(loss: Any, told: Callable[[Call], None], asked: str) -> Tensor:
+    """The loss, after `told` has heard of the calls of ops that led to it: those of a function as they happen."""
+    if isinstance(loss, Tensor):
+        if was_freed(loss):
+            raise RuntimeError(
+                f"{asked}: a backward pass has freed what this graph saved. Call it before backward(), pass "
+                f"retain_graph=True to that, or give a function that computes the loss: {asked}(lambda: loss_of(...))"
+            )
+        for call in recorded_calls(loss):
+            told(call)
+        return loss
+    if not callable(loss):
+        raise TypeError(f"{asked}: expected the loss, or a function that computes it, got {type(loss).__name__}")
+    result = watched(loss, lambda call: told(call) if call.again is not None else None)
+    if not isinstance(result, Tensor):
+        raise TypeError(f"{asked}: expected a function that returns the loss, got {type(result).__name__} from it")
+    return result
+
+
 def _recorded(frame: FrameType, result: Tensor) -> Call | None:
     values = frame.f_locals
     if "y" not in values:
@@ -179,7 +206,7 @@ def _recorded(frame: FrameType, result: Tensor) -> Call | None:
     return Call(
         op.name,
         tuple(inputs),
-        dict(values.get("params") or {}),
+        _independent(values.get("params")),
         result,
         node,
         user_line(frame),
