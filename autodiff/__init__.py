@@ -280,6 +280,7 @@ if TYPE_CHECKING:
     from autodiff.inspect.autopsy import autopsy
     from autodiff.inspect.check_graph import check_graph
     from autodiff.inspect.draw import draw
+    from autodiff.inspect.explain import explain
     from autodiff.inspect.precision import precision
     from autodiff.lines import trace_lines
     from autodiff.serialization import load, save
@@ -299,6 +300,7 @@ _ELSEWHERE = {
     "checkpoint": "autodiff.transforms.checkpoint",
     "checkpoint_sequential": "autodiff.transforms.checkpoint",
     "draw": "autodiff.inspect",
+    "explain": "autodiff.inspect.explain",
     "func": "autodiff",
     "load": "autodiff.serialization",
     "precision": "autodiff.inspect.precision",
@@ -452,6 +454,7 @@ __all__ = [
     "erfinv",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "eye",
     "finfo",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -127,8 +128,9 @@ def was_freed(loss: Tensor) -> bool:
     return any(node.op is not None and (node.y is FREED or getattr(node, "kept", None) is FREED) for node in nodes)
 
 
+@cache
 def _recorder_codes() -> set[CodeType]:
-    """The code of the recorders: that of a view op stands around one."""
+    """The code of the recorders, one an arity, which all ops share; that of a view op stands around one."""
     codes = set()
     for op in OPS.values():
         record: Any = op.record
