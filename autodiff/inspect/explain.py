@@ -125,7 +125,7 @@ def _above(loss: Tensor) -> set[Node]:
 def _said(g: Any) -> str:
     if g is None:
         return "None"
-    return "not finite" if not finite(g) else "zero" if not g.any() else "as it should be"
+    return "not finite" if not finite(g) else "zero" if g.size and not g.any() else "as it should be"
 
 
 def _accumulated(tensor: Tensor) -> tuple[str, list[Finding]]:

@@ -13,26 +13,37 @@ from autodiff.tensor import Tensor
 
 Edge = tuple[Node, Any, Node, Any]
 
+NONE_ABOVE = "no entry that reaches the loss is above 0, so that none passes a gradient"
+TIMES_0 = "what it is multiplied by is 0 wherever a gradient arrives"
+OTHER_BRANCH = "the condition chose the other branch throughout"
 SATURATED = "its output is at a limit, where the slope rounds to 0: make what goes in smaller"
-OUTSIDE = "all that reaches the loss lies beyond the limits, where the slope is 0"
+OUTSIDE = "all that reaches the loss lies where its slope is 0"
 STEPS = "it is constant between its steps, so that its slope is 0"
 NOT_CHOSEN = "only entries of other places were chosen"
-OTHER_BRANCH = "the condition chose the other branch throughout"
-TIMES_0 = "what it is multiplied by is 0 wherever a gradient arrives"
+WRITTEN_OVER = "all of it was written over before it reached the loss"
+IGNORED = "every target is ignored, or predicted with certainty"
 # For each op the kind of finding and what is said, where its rule turns a gradient to zero.
-REASONS: dict[str, tuple[str, str]] = {
-    "region": ("zero here", "all that was computed in this checkpoint or vmap passes zeros"),
-    "relu": ("dead ReLU", "no entry that reaches the loss is above 0, so that none passes a gradient"),
-    **dict.fromkeys(("mul", "matmul", "linear", "einsum", "convolution"), ("multiplied by zero here", TIMES_0)),
-    **dict.fromkeys(("where", "masked_select"), ("branch not chosen here", OTHER_BRANCH)),
-    **dict.fromkeys(("sigmoid", "tanh", "softmax", "log_softmax", "erf"), ("saturated here", SATURATED)),
-    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clamp_between"), ("outside the limits here", OUTSIDE)),
-    **dict.fromkeys(("sign", "floor", "ceil", "round", "trunc", "heaviside"), ("a step function here", STEPS)),
-    **dict.fromkeys(
-        ("getitem", "gather", "index_select", "take_places", "amax", "amin", "maximum", "minimum", "slice", "part"),
-        ("not chosen here", NOT_CHOSEN),
+KINDS = (
+    ("dead ReLU", NONE_ABOVE, "relu rnn_relu"),
+    ("multiplied by zero here", TIMES_0, "mul matmul linear einsum convolution conv_transpose addmm addcmul"),
+    ("branch not chosen here", OTHER_BRANCH, "where masked_select"),
+    ("saturated here", SATURATED, "sigmoid tanh softmax log_softmax erf attention_weights"),
+    (
+        "outside the limits here",
+        OUTSIDE,
+        "clamp clamp_min clamp_max clamp_between hardtanh hardshrink softshrink threshold",
     ),
-}  # fmt: skip
+    ("a step function here", STEPS, "sign floor ceil round trunc heaviside floor_divide trunc_divide"),
+    (
+        "not chosen here",
+        NOT_CHOSEN,
+        "getitem gather index_select amax amin maximum minimum fmax fmin slice part diagonal tril",
+    ),
+    ("overwritten here", WRITTEN_OVER, "put_region put_part put_places index_put scatter"),
+    ("no target here", IGNORED, "cross_entropy"),
+    ("zero here", "all that was computed in this checkpoint or vmap passes zeros", "region"),
+)
+REASONS = {op: (kind, text) for kind, text, ops in KINDS for op in ops.split()}
 
 
 def why_zero(target: Node, g: Any, loss: Tensor, edges: Sequence[Edge], lines: Mapping[Node, Any]) -> list[Finding]:
@@ -61,6 +72,8 @@ def why_zero(target: Node, g: Any, loss: Tensor, edges: Sequence[Edge], lines: M
         # One inside tells more than that the whole passes nothing; none inside matters if the whole passes something.
         whole = any(node.name == "region" for node in why)
         why = {node: why[node] for node in why if node.name != "region" and (whole or node in numbers)}
+    if not why:
+        return [Finding("nothing to sum", "the loss, or what it is computed of, has no entries")]
     return [
         Finding(kind, f"{node.name}: {text}", node.name, numbers.get(node), lines.get(node) or node.line)
         for node, (kind, text) in sorted(why.items(), key=lambda item: -item[0].time)
@@ -70,7 +83,9 @@ def why_zero(target: Node, g: Any, loss: Tensor, edges: Sequence[Edge], lines: M
 def _reason(node: Node) -> tuple[str, str]:
     if node.op.function is not None:
         return "zero here", "the backward of this Function returned zeros"
-    return REASONS.get(node.name, ("zero here", "its rule makes zeros of the gradient that arrives"))
+    return REASONS.get(
+        node.name, ("zero here", "what this input is multiplied by is 0, or it had no part in what reaches the loss")
+    )
 
 
 def _between(target: Node, nodes: Sequence[Node]) -> set[Node]:
