@@ -27,6 +27,9 @@ def _set(enabled: bool, check_nan: bool) -> None:
 def _check(node: Node, g: Any, parent: Node, gx: Any) -> None:
     """RuntimeError if the gradient `gx` that `node` has for `parent` holds a NaN, with PyTorch's first sentence."""
     array = getattr(gx, "array", gx)
+    if hasattr(array, "each_sample"):
+        # Inside vmap, what all samples have.
+        array = array.base
     if getattr(getattr(array, "dtype", None), "kind", "") != "f" or not bool(np.isnan(array).any()):
         return
     number = next(i for i, p in enumerate(node.parents()) if p is parent)

@@ -10,9 +10,10 @@ import numpy as np
 from autodiff.graph import Node
 from autodiff.inspect.backward_again import backward_again
 from autodiff.inspect.calls import UNKNOWN, Call, calls_behind
-from autodiff.inspect.finding import Finding, Report, finite, statistics
+from autodiff.inspect.finding import Finding, Report, finite, plain, statistics
 from autodiff.inspect.safe_forms import safe_form
 from autodiff.tensor import Array, Tensor
+from autodiff.writes import owner
 
 
 def autopsy(loss: Tensor | Callable[[], Tensor], model: Any = None) -> Report:
@@ -31,8 +32,7 @@ def autopsy(loss: Tensor | Callable[[], Tensor], model: Any = None) -> Report:
     >>> found.findings[0].kind, found.findings[0].op
     ('NaN in the backward pass', 'sqrt')
     """
-    names = {} if model is None else {p.node: name for name, p in model.named_parameters() if p.requires_grad}
-    trail = _Trail(names)
+    trail = _Trail(model)
     with np.errstate(all="ignore"):
         result = calls_behind(loss, trail.see, "autopsy")
         found = trail.end_at(result) or trail.backward(result)
@@ -46,56 +46,83 @@ def autopsy(loss: Tensor | Callable[[], Tensor], model: Any = None) -> Report:
 class _Trail:
     """The calls so far, and where each value that is not finite comes from."""
 
-    def __init__(self, names: Mapping[Any, str]) -> None:
-        self.names = names
+    def __init__(self, model: Any) -> None:
+        # Parameters by their nodes, and modules by their ids.
+        self.names: dict[Any, str] = {}
+        self.layers: dict[int, str] = {}
+        if model is not None:
+            self.names = {p.node: name for name, p in model.named_parameters() if p.requires_grad}
+            self.layers = {id(module): path for path, module in model.named_modules()}
         self.calls: list[Call] = []
         self.origins: dict[Any, Finding] = {}
 
     def see(self, call: Call) -> None:
         """Take in the next call: its output comes from the first of its operands' origins, or is one itself."""
+        if call.again is None and call.node is None:
+            return
         index = len(self.calls)
         self.calls.append(call)
         y = _first(call.output)
         if finite(y) and y is not UNKNOWN:
             return
         bad = [i for i, x in enumerate(call.inputs) if x is UNKNOWN or not finite(x)]
-        keys = [_key(call.inputs[i]) if call.inputs[i] is not UNKNOWN else _parent(call, i) for i in bad]
-        before = [self.origins[key] for key in keys if key in self.origins]
+        values = [call.inputs[i] if call.inputs[i] is not UNKNOWN else _parent(call, i) for i in bad]
+        before = [finding for finding in map(self.origin, values) if finding is not None]
         if y is UNKNOWN:
             # What nobody kept may be what its operands are.
             y, keep = call.node, bool(before)
         else:
             keep = bool(before) and not (_has_nan(y) and all(finding.kind == _PUT_IN for finding in before))
         if keep:
-            self.origins[_key(y)] = min(before, key=lambda finding: finding.number or 0)
+            self._remember(y, min(before, key=lambda finding: finding.number or 0))
         elif y is not call.node:
-            self.origins[_key(y)] = self._born(index, call, y, bad)
+            self._remember(y, self._born(index, call, y, bad))
+
+    def origin(self, value: Any) -> Finding | None:
+        """Where a tensor, or the output of a node, that is not finite comes from."""
+        return next((self.origins[key] for key in _keys(value) if key in self.origins), None)
+
+    def _remember(self, value: Any, finding: Finding) -> None:
+        for key in _keys(value):
+            self.origins[key] = finding
 
     def _born(self, index: int, call: Call, y: Tensor, bad: list[int]) -> Finding:
+        where = self._in_layer(call)
         operands = _operands(call, self.names)
         bad = [i for i in bad if call.inputs[i] is not UNKNOWN]
         with_nan = [i for i in bad if _has_nan(call.inputs[i])]
+        constant = bool(bad) and not any(_is_computed(call.inputs[i]) for i in bad)
         infinite_param = any(isinstance(v, float) and not np.isfinite(v) for v in call.params.values())
-        if (
-            with_nan
-            or (bad and not _has_nan(y) and not any(_is_computed(call.inputs[i]) for i in bad))
-            or infinite_param
-        ):
+        if with_nan or infinite_param or (constant and not _has_nan(y)):
             i = (with_nan or bad or [0])[0]
             kind = _kind(call.inputs[i]) + " in the data" if with_nan else _PUT_IN
-            text = f"operand {i} of {call.name} was not finite before any op that was seen: {operands}"
+            text = f"operand {i} of {call.name}{where} was not finite before any op that was seen: {operands}"
             return Finding(kind, text, call.name, index, call.line)
-        text = f"{call.name} made {statistics(y)} of\n    {operands}"
+        text = f"{call.name}{where} made {statistics(y)} of\n    {operands}"
         if any(x is UNKNOWN for x in call.inputs):
-            text += (
-                "\n    Not every operand was kept, so an op just before may be the first: give a function to be sure"
-            )
+            text += "\n    Not every operand was kept; an op just before may be the first: give a function to be sure"
         advice = safe_form(call, backward=False)
         return Finding(_kind(y) + " in the forward pass", text, call.name, index, call.line, advice)
 
+    def _in_layer(self, call: Call) -> str:
+        """The path of the layer that made a call, or, where only the graph is known, of the last parameter before."""
+        if call.module is not None and self.layers:
+            path = self.layers.get(id(call.module))
+            return f" in the layer {path} ({type(call.module).__name__})" if path else ""
+        waiting, seen = [] if call.node is None else [call.node], set[Node]()
+        while waiting and self.names:
+            node = waiting.pop(0)
+            if node in self.names:
+                return f", after the parameter {self.names[node]}"
+            parents = [p for p in node.parents() if p is not None and p not in seen]
+            seen.update(parents)
+            # A parameter beside comes before what is computed.
+            waiting = [*[p for p in parents if p in self.names], *waiting, *[p for p in parents if p not in self.names]]
+        return ""
+
     def end_at(self, result: Tensor) -> Finding | None:
         """Where a loss that is not finite comes from."""
-        return None if finite(result) else self.origins.get(_key(result))
+        return None if finite(result) else self.origin(result)
 
     def backward(self, result: Tensor) -> Finding | None:
         """The first rule that made a gradient that is not finite of one that was."""
@@ -122,6 +149,7 @@ class _Trail:
         line, advice = node.line, ""
         if call is not None:
             line = call.line
+            text = text.replace(node.name, node.name + self._in_layer(call), 1)
             advice = safe_form(call, backward=True, upstream=g, wrong=gx)
             text += f"\n    operands: {_operands(call, self.names)}{_example(gx, g, call)}"
         return Finding(_kind(gx) + " in the backward pass", text, node.name, index, line, advice)
@@ -138,9 +166,11 @@ def _first(output: Any) -> Any:
     return next((y for y in tensors if not finite(y)), tensors[0] if tensors else None)
 
 
-def _key(value: Any) -> Any:
-    """What a value is recognised by: its node, or its memory."""
-    return (value.node or id(value.array)) if isinstance(value, Tensor) else value
+def _keys(value: Any) -> list[Any]:
+    """What a value is recognised by: its node, and its memory, which calls keep alive."""
+    if not isinstance(value, Tensor):
+        return [value] if isinstance(value, Node) else []
+    return [*([value.node] if value.node is not None else []), id(owner(value.array))]
 
 
 def _parent(call: Call, i: int) -> Node | None:
@@ -153,8 +183,7 @@ def _is_computed(value: Any) -> bool:
 
 
 def _has_nan(value: Any) -> bool:
-    array = getattr(value, "array", value)
-    return not finite(array) and bool(np.isnan(array).any())
+    return not finite(value) and bool(np.isnan(plain(value)).any())
 
 
 def _kind(value: Any) -> str:

@@ -19,6 +19,7 @@ from autodiff.grad_mode import no_grad, state
 from autodiff.graph import FREED, Node, ancestors
 from autodiff.lines import Line, user_line
 from autodiff.op import OPS
+from autodiff.random import get_rng_state, set_rng_state
 from autodiff.recorders import Spec
 from autodiff.tensor import Tensor, wrap
 from autodiff.writes import written_since
@@ -28,7 +29,7 @@ class Call(NamedTuple):
     """One call: what was called with what, what it returned, and what was recorded of it.
 
     An input is a Tensor, a number or array, None, or UNKNOWN. `again` computes the same of other inputs; None for what
-    is no op, such as a conversion, or cannot be called so.
+    is no op, such as a conversion, or cannot be called so. `module` is the innermost module that was being called.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Call(NamedTuple):
     line: Line | None
     enabled: bool
     again: Callable[..., Any] | None
+    module: Any = None
 
 
 # The methods by which values leave for Python and NumPy.
@@ -143,10 +145,13 @@ def _recorder_codes() -> set[CodeType]:
 
 
 def watched(function: Callable[[], Any], told: Callable[[Call], None]) -> Any:
-    """What `function` returns; `told` hears of each call of an op in it, and of functions that leave the graph."""
+    """What `function` returns; `told` hears of each call of an op in it, and of functions that leave the graph.
+
+    The default generator is afterwards where it was, so that the next run draws the same.
+    """
     if sys.getprofile() is not None:
         raise RuntimeError("another profiler is active in this thread; leave it, since calls are watched by its hook")
-    codes = _recorder_codes()
+    codes, random_state = _recorder_codes(), get_rng_state()
     inside = 0
 
     def hook(frame: FrameType, event: str, result: Any) -> None:
@@ -176,10 +181,11 @@ def watched(function: Callable[[], Any], told: Callable[[Call], None]) -> Any:
         return function()
     finally:
         sys.setprofile(None)
+        set_rng_state(random_state)
 
 
 def calls_behind(loss: Any, told: Callable[[Call], None], asked: str) -> Tensor:
-    """The loss, after `told` has heard of the calls of ops that led to it: those of a function as they happen."""
+    """The loss, after `told` has heard of the calls that led to it: those of a function as they happen."""
     if isinstance(loss, Tensor):
         if was_freed(loss):
             raise RuntimeError(
@@ -191,9 +197,13 @@ def calls_behind(loss: Any, told: Callable[[Call], None], asked: str) -> Tensor:
         return loss
     if not callable(loss):
         raise TypeError(f"{asked}: expected the loss, or a function that computes it, got {type(loss).__name__}")
-    result = watched(loss, lambda call: told(call) if call.again is not None else None)
+    result = watched(loss, told)
     if not isinstance(result, Tensor):
         raise TypeError(f"{asked}: expected a function that returns the loss, got {type(result).__name__} from it")
+    if was_freed(result):
+        raise RuntimeError(
+            f"{asked}: the function has called backward() on the loss; let it return the loss before that"
+        )
     return result
 
 
@@ -214,6 +224,7 @@ def _recorded(frame: FrameType, result: Tensor) -> Call | None:
         user_line(frame),
         state.enabled,
         op.record,
+        _module(frame),
     )
 
 
@@ -222,8 +233,18 @@ def _applied(frame: FrameType, result: Any) -> Call:
     node = values["outputs"] and next((y.node for y in values["made"] if isinstance(y, Tensor) and y.node), None)
     return Call(
         values["cls"].__name__, tuple(values["args"]), {}, result, node, user_line(frame), state.enabled,
-        values["cls"].apply,
+        values["cls"].apply, _module(frame),
     )  # fmt: skip
+
+
+def _module(frame: FrameType | None) -> Any:
+    """The innermost module on the stack whose forward is being called: what has named_parameters()."""
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if hasattr(owner, "named_parameters"):
+            return owner
+        frame = frame.f_back
+    return None
 
 
 def _has_tensor(result: Any) -> bool:

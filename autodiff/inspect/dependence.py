@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from autodiff.graph import Node, tick
+from autodiff.graph import Leaf, Node, tick
 from autodiff.inspect.calls import LEAVING, Call
 from autodiff.inspect.finding import Finding
 from autodiff.lines import Line
@@ -37,6 +37,9 @@ class Dependence:
     def see(self, call: Call) -> None:
         """Take in the next call."""
         inputs = [x for x in call.inputs if isinstance(x, Tensor)]
+        for x in inputs:
+            if isinstance(x.node, Leaf) and not self.depends.get(x.node) and self._passed_on(x):
+                self.depends[x.node] = True
         if not any(self._known(x) for x in inputs):
             return
         if call.again is not None and not self.used:
@@ -82,6 +85,11 @@ class Dependence:
             else:
                 stack.extend(parents)
         return self.depends[node]
+
+    def _passed_on(self, x: Tensor) -> bool:
+        """Whether a leaf stands for what has a history outside, as inside vmap."""
+        alive, cuts = self.memory.get(id(owner(x.array)), (None, ()))
+        return alive is not None and not cuts and id(x) not in self.tensors and x is not self.root
 
     def _known(self, x: Tensor) -> bool:
         if x.node is not None and self._in_graph(x.node):

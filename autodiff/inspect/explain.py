@@ -11,7 +11,7 @@ from autodiff.graph import Leaf, Node, ancestors
 from autodiff.hooks import retains_grad
 from autodiff.inspect.autopsy import autopsy
 from autodiff.inspect.backward_again import backward_again
-from autodiff.inspect.calls import was_freed, watched
+from autodiff.inspect.calls import calls_behind, was_freed
 from autodiff.inspect.dependence import Dependence
 from autodiff.inspect.finding import Finding, Report, finite, statistics
 from autodiff.inspect.zeros import why_zero
@@ -31,8 +31,8 @@ def explain(
     `loss` is what `backward` was, or will be, called on, or, to be told most, a function that computes it: that runs
     once more, every op is watched, and the reason comes with its line. Of a loss alone the graph is walked: it knows
     what was recorded and nothing of what was not, and lines only if `trace_lines` was on. An `optimizer` is what has
-    ``param_groups``, a `model` what has ``named_parameters()``. Nothing changes: no ``.grad``, and nothing is freed.
-    TypeError for what is no tensor.
+    ``param_groups``, a `model` what has ``named_parameters()``. No ``.grad`` changes and nothing is freed; what the
+    function itself changes, such as running statistics, it changes. TypeError for what is no tensor.
 
     >>> import autodiff as ad
     >>> w = ad.tensor([1.0, 2.0], requires_grad=True)
@@ -99,9 +99,7 @@ def _state(tensor: Tensor, loss: Any) -> tuple[str, list[Finding], str]:
     if callable(loss) and not isinstance(loss, Tensor):
         dependence = Dependence(tensor)
         with np.errstate(all="ignore"):
-            result = watched(loss, dependence.see)
-        if not isinstance(result, Tensor):
-            raise TypeError(f"explain: expected a function that returns the loss, got {type(result).__name__} from it")
+            result = calls_behind(loss, dependence.see, "explain")
         if tensor.node is None:
             return "None", [_no_grad_required(tensor)], ""
         if tensor.node not in _above(result):

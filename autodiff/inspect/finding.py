@@ -47,24 +47,32 @@ class Report:
     __repr__ = __str__
 
 
+def plain(value: Any) -> Any:
+    """The array of a tensor, number of NumPy's, or array inside vmap, with all samples; anything else as it is."""
+    array = value.array if isinstance(value, Tensor) else value
+    if hasattr(array, "each_sample"):
+        array = array.base
+    return np.asarray(array) if isinstance(array, np.generic) else array
+
+
 def statistics(value: Any) -> str:
     """An operand in a sentence: dtype, shape, range, and how many entries are 0, infinite or NaN."""
-    array = value.array if isinstance(value, Tensor) else np.asarray(value) if isinstance(value, np.generic) else value
+    array = plain(value)
     if not isinstance(array, np.ndarray):
         return f"{array!r:.40}"
     if not array.ndim:
         return f"{array.dtype} {array.item():.6g}" if array.dtype.kind == "f" else f"{array.dtype} {array.item()}"
     said = [f"{array.dtype} {tuple(array.shape)}"]
     if array.dtype.kind in "fiu" and array.size:
-        finite = array[np.isfinite(array)]
-        if finite.size:
-            said.append(f"from {finite.min():.6g} to {finite.max():.6g}")
+        numbers = array[np.isfinite(array)]
+        if numbers.size:
+            said.append(f"from {numbers.min():.6g} to {numbers.max():.6g}")
         counts = {"zero": array == 0, "infinite": np.isinf(array), "NaN": np.isnan(array)}
         said += [f"{int(where.sum())} {what}" for what, where in counts.items() if where.any()]
     return ", ".join(said)
 
 
-def finite(array: Any) -> bool:
+def finite(value: Any) -> bool:
     """Whether no entry of an array, or of anything that is none, is infinite or NaN."""
-    array = getattr(array, "array", array)
-    return getattr(getattr(array, "dtype", None), "kind", "") != "f" or bool(np.isfinite(array).all())
+    array = plain(value)
+    return not isinstance(array, np.ndarray) or array.dtype.kind != "f" or bool(np.isfinite(array).all())

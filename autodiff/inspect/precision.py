@@ -64,7 +64,10 @@ def precision(loss: Tensor | Callable[[], Tensor]) -> Report:
     findings = [_finding(added[node], roundings[node]) for node in ranked[:SHOWN]]
     total, value = sum(added.values()), float(result.array.sum())
     summary = f"loss {value:.9g} in {result.dtype}; in float64 it would change by {total:+.2g}"
-    note = f"{missing} of {count} calls could not be computed again: give a function to see all" if missing else ""
+    why = (
+        "its graph kept no operands: give a function" if isinstance(loss, Tensor) else "several outputs, or inside vmap"
+    )
+    note = f"{missing} of {count} calls could not be computed again ({why})" if missing else ""
     return Report(summary, findings, note)
 
 

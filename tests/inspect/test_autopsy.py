@@ -75,6 +75,33 @@ def test_nan_in_the_data_names_the_input() -> None:
     assert "0.weight" in found.text
 
 
+class Logarithm(nn.Module):
+    def forward(self, x):
+        return x.log()
+
+
+def test_the_layer_is_named() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Tanh(), Logarithm()), nn.Linear(3, 1))
+    nn.init.zeros_(model[0].bias)
+    nn.init.constant_(model[0].weight, -1.0)
+    with np.errstate(all="ignore"):
+        watched, after = (
+            ad.autopsy(lambda: model(ad.ones(2, 2)).sum(), model),
+            ad.autopsy(model(ad.ones(2, 2)).sum(), model),
+        )
+    assert "log in the layer 1.1 (Logarithm) made" in watched.findings[0].text
+    assert "log, after the parameter 0.weight made" in after.findings[0].text
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_inside_vmap() -> None:
+    x = ad.tensor([[1.0, -1.0], [0.5, 2.0]], requires_grad=True)
+    (found,) = ad.autopsy(lambda: ad.vmap(lambda row: row.log())(x).sum()).findings
+    assert (found.op, found.kind) == ("log", "NaN in the forward pass")
+    assert ad.autopsy(ad.vmap(lambda row: row.log())(x).sum())
+    assert not ad.autopsy(lambda: ad.vmap(lambda row: row.abs().log())(x).sum())
+
+
 def test_infinities_that_a_mask_puts_in_are_no_fault() -> None:
     x = ad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     none = ad.tensor([[True, False], [False, False]])
@@ -114,3 +141,12 @@ def test_what_it_takes() -> None:
         ad.autopsy(3.0)
     with pytest.raises(TypeError, match="returns the loss"):
         ad.autopsy(lambda: 3.0)
+    x = ad.ones(1, requires_grad=True)
+
+    def step() -> ad.Tensor:
+        loss = (x * x).sum()
+        loss.backward()
+        return loss
+
+    with pytest.raises(RuntimeError, match=r"called backward\(\)"):
+        ad.autopsy(step)

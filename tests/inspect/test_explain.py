@@ -213,6 +213,33 @@ def test_inside_a_checkpoint() -> None:
     assert found.kind == "dead ReLU"
 
 
+def test_inside_vmap() -> None:
+    w, other = leaves()
+    (found,) = ad.explain(w, lambda: (ad.vmap(lambda row: row.detach() * 2)(w) * other).sum()).findings
+    assert (found.kind, found.line.function) == ("detached here", "<lambda>")
+    (found,) = ad.explain(w, lambda: ad.vmap(lambda row: row * 0.0)(w).sum()).findings
+    assert found.kind == "multiplied by zero here"
+    assert not ad.explain(w, lambda: ad.vmap(lambda row: row.sin())(w).sum())
+
+
+def test_a_leaf_made_of_what_was_cut_is_no_path() -> None:
+    w, _ = leaves()
+    for cut in (lambda: w.detach().requires_grad_(), lambda: (w * 2).detach().requires_grad_()):
+        assert [f.kind for f in ad.explain(w, lambda cut=cut: (cut() * 3).sum()).findings] == ["detached here"]
+
+
+def test_parts_that_were_written_over() -> None:
+    w, other = leaves()
+
+    def loss() -> ad.Tensor:
+        x = w * 2
+        x[:] = other
+        return x.sum()
+
+    (found,) = ad.explain(w, loss).findings
+    assert found.kind in ("overwritten here", "not part of the loss")
+
+
 def test_what_it_takes() -> None:
     w, _ = leaves()
     for arguments, message in (((3.0,), "expected a Tensor"), ((w, 3.0), "expected the loss"), ((w, int), "returns")):
