@@ -63,7 +63,7 @@ def precision(loss: Tensor | Callable[[], Tensor]) -> Report:
     ranked = sorted((node for node in added if added[node]), key=lambda node: -abs(added[node]))
     findings = [_finding(added[node], roundings[node]) for node in ranked[:SHOWN]]
     total, value = sum(added.values()), float(result.array.sum())
-    summary = f"loss {value:.9g} in {result.dtype}; in float64 it would change by {total:+.2g}"
+    summary = f"loss {value:.9g} in {result.dtype}; in float64 it would change by {total:+.3g}"
     why = (
         "its graph kept no operands: give a function" if isinstance(loss, Tensor) else "several outputs, or inside vmap"
     )
