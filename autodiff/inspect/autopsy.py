@@ -40,7 +40,8 @@ def autopsy(loss: Tensor | Callable[[], Tensor], model: Any = None) -> Report:
         return Report("the first number that is not finite:", [found])
     if finite(result):
         return Report("the loss and all gradients are finite")
-    return Report("", [Finding(_kind(result) + " in the loss", "no op was seen to make it: give a function to watch")])
+    why = Finding(_kind(result) + " in the loss", "no op was seen to make it: give a function, to see all operands")
+    return Report("the loss is not finite:", [why])
 
 
 class _Trail:

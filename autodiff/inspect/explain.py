@@ -45,7 +45,10 @@ def explain(
         at <doctest ...>:3, in loss...
     """
     if not isinstance(tensor, Tensor):
-        raise TypeError(f"explain: expected a Tensor, got {type(tensor).__name__}")
+        raise TypeError(
+            f"explain: expected a Tensor, got {type(tensor).__name__}; ask about one parameter of a model, such as "
+            f"model.weight, and inspect.lint(model, optimizer) about all"
+        )
     name = _name(tensor, model)
     outside = [*_not_trained(tensor, optimizer), *_not_in(tensor, model)]
     state, findings, note = _state(tensor, loss)
@@ -96,7 +99,7 @@ def _state(tensor: Tensor, loss: Any) -> tuple[str, list[Finding], str]:
     if loss is None:
         said, findings = _accumulated(tensor)
         return said, findings, "" if said == "as it should be" else "Give the loss, to be told why."
-    if callable(loss) and not isinstance(loss, Tensor):
+    if callable(loss):
         dependence = Dependence(tensor)
         with np.errstate(all="ignore"):
             result = calls_behind(loss, dependence.see, "explain")

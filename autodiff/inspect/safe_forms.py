@@ -24,6 +24,13 @@ GUARDS = {
     "acosh": ("acosh has an infinite slope at 1 and no value below", "x > 1", "acosh"),
     "pow_number": ("a power below 1 has an infinite slope at 0, a negative one no value there", "x > 0", "power"),
 }
+# A logarithm of these has a form of its own that neither overflows nor meets 0.
+LOGARITHMS = {
+    "softmax": "log_softmax(x) is log(softmax(x)) without ever meeting 0; cross_entropy takes x itself",
+    "sigmoid": "nn.functional.logsigmoid(x) is log(sigmoid(x)) without ever meeting 0; "
+    "binary_cross_entropy_with_logits takes x itself",
+    "sum": "if this is the sum of exponentials, logsumexp(x) is its logarithm without overflow",
+}
 SQUARES = ("square", "pow_number", "mul")
 
 
@@ -38,7 +45,10 @@ def safe_form(call: Call, backward: bool, upstream: Any = None, wrong: Array | N
             "or put a small number under the root, ((x * x).sum() + 1e-12).sqrt()"
         )
     if call.name == "div":
-        return _of_division(backward, upstream, wrong)
+        return _of_division(call, upstream, wrong)
+    before = call.node.parents()[0] if call.name == "log" and call.node is not None else None
+    if before is not None and before.name in LOGARITHMS:
+        return f"{GUARDS['log'][0]}. {LOGARITHMS[before.name]}"
     if call.name in GUARDS:
         why, condition, name = GUARDS[call.name]
         placeholder = 2 if "> 1" in condition else 0 if "<" in condition else 1
@@ -56,11 +66,13 @@ def safe_form(call: Call, backward: bool, upstream: Any = None, wrong: Array | N
     return ""
 
 
-def _of_division(backward: bool, upstream: Any, wrong: Array | None) -> str:
-    masked = _masked(upstream, wrong) if backward else ""
+def _of_division(call: Call, upstream: Any, wrong: Array | None) -> str:
+    divisor = call.inputs[1].array if isinstance(call.inputs[1], Tensor) else np.asarray(1)
+    if divisor.all():
+        return ""
     return (
-        f"The divisor is 0. {masked}The safe form keeps it away from there before the division: mask = b != 0; "
-        f"ad.where(mask, a / ad.where(mask, b, 1), 0); or add a small number to it"
+        f"The divisor is 0. {_masked(upstream, wrong)}The safe form keeps it away from there before the division: "
+        f"mask = b != 0; ad.where(mask, a / ad.where(mask, b, 1), 0); or add a small number to it"
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 import nn
+from autodiff.inspect.safe_forms import GUARDS
 
 SMOOTH = [ad.tanh, ad.sigmoid, ad.sin, lambda x: x * 0.5, lambda x: x + 1.0, lambda x: x.mean(0, keepdim=True) + x]
 # What makes something that is not finite of any x, and the op's name.
@@ -73,6 +74,45 @@ def test_nan_in_the_data_names_the_input() -> None:
     (found,) = ad.autopsy(model(ad.tensor([[1.0, math.nan]])).sum(), model).findings
     assert found.kind == "NaN in the data"
     assert "0.weight" in found.text
+
+
+def bad_numbers(op: str) -> list[float]:
+    if op in ("asin", "acos", "atanh"):
+        return [-1.0, 1.0, 0.5]
+    return [1.0, 0.5, 2.0] if op == "acosh" else [-1.0, -1.5, 2.0] if op == "log1p" else [0.0, -0.0, 2.0]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("op", sorted(GUARDS))
+def test_the_safe_form_that_is_recommended_is_safe(op: str) -> None:
+    p = 0.5
+    x = ad.tensor(bad_numbers(op), requires_grad=True)
+    plain = {"pow_number": lambda: x**p}.get(op, lambda: getattr(x, op)())
+    (found,) = ad.autopsy(lambda: plain().sum()).findings
+    assert found.op == op
+    statement, _, expression = found.advice.rpartition("before the op: ")[2].partition("; ")
+    names = {"ad": ad, "x": x, "p": p}
+    exec(statement, names)
+    safe = eval(expression, names)
+    assert not ad.autopsy(safe.sum())
+    assert safe[2] == plain()[2]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_forms_that_have_a_function_of_their_own() -> None:
+    x = ad.tensor([200.0, 0.0, -200.0], requires_grad=True)
+    for compose, advice in (
+        (lambda: x.softmax(0).log(), "log_softmax"),
+        (lambda: x.sigmoid().log(), "logsigmoid"),
+        (lambda: (x - 300).exp().sum().log(), "logsumexp"),
+        (lambda: x.exp(), "overflows"),
+        (lambda: x.mul(2.0) / x.mul(0.0), "The divisor is 0"),
+    ):
+        (found,) = ad.autopsy(lambda compose=compose: compose().sum()).findings
+        assert advice in found.advice
+    big = ad.tensor([3e38], requires_grad=True)
+    (found,) = ad.autopsy(lambda: (big / 0.1).sum()).findings
+    assert (found.op, found.advice) == ("div", "")
 
 
 class Logarithm(nn.Module):
