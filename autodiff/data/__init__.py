@@ -14,7 +14,7 @@ from autodiff.data.dataset import (
     random_split,
 )
 from autodiff.data.distributed import DistributedSampler
-from autodiff.data.mnist import MNIST, Examples, mnist_5k
+from autodiff.data.mnist import mnist_5k
 from autodiff.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -23,10 +23,18 @@ from autodiff.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from autodiff.data.splits import (
+    Examples,
+    MismatchedSplits,
+    Splits,
+    joined,
+    mismatched_split,
+    split_examples,
+    train_dev_test_split,
+)
 from autodiff.data.worker import get_worker_info
 
 __all__ = [
-    "MNIST",
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
@@ -35,9 +43,11 @@ __all__ = [
     "DistributedSampler",
     "Examples",
     "IterableDataset",
+    "MismatchedSplits",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "Splits",
     "StackDataset",
     "Subset",
     "SubsetRandomSampler",
@@ -46,7 +56,11 @@ __all__ = [
     "default_collate",
     "default_convert",
     "get_worker_info",
+    "joined",
+    "mismatched_split",
     "mnist_5k",
     "random_shift",
     "random_split",
+    "split_examples",
+    "train_dev_test_split",
 ]
