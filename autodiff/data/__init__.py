@@ -13,8 +13,11 @@ from autodiff.data.dataset import (
     TensorDataset,
     random_split,
 )
+from autodiff.data.digits import digits_8x8
 from autodiff.data.distributed import DistributedSampler
+from autodiff.data.idx import FASHION_CLASSES, fashion_mnist, idx_images
 from autodiff.data.mnist import mnist_5k
+from autodiff.data.names import census_names
 from autodiff.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -35,6 +38,7 @@ from autodiff.data.splits import (
 from autodiff.data.worker import get_worker_info
 
 __all__ = [
+    "FASHION_CLASSES",
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
@@ -53,9 +57,13 @@ __all__ = [
     "SubsetRandomSampler",
     "TensorDataset",
     "WeightedRandomSampler",
+    "census_names",
     "default_collate",
     "default_convert",
+    "digits_8x8",
+    "fashion_mnist",
     "get_worker_info",
+    "idx_images",
     "joined",
     "mismatched_split",
     "mnist_5k",
