@@ -1,6 +1,6 @@
 """Data to train on: data sets, the order in which they are taken, loaders, and what varies the examples."""
 
-from autodiff.data.augmentation import random_shift
+from autodiff.data.augmentation import gaussian_noise, random_crop, random_flip, random_shift
 from autodiff.data.collate import default_collate, default_convert
 from autodiff.data.dataloader import DataLoader
 from autodiff.data.dataset import (
@@ -16,6 +16,7 @@ from autodiff.data.dataset import (
 from autodiff.data.digits import digits_8x8
 from autodiff.data.distributed import DistributedSampler
 from autodiff.data.idx import FASHION_CLASSES, fashion_mnist, idx_images
+from autodiff.data.mixing import mixup
 from autodiff.data.mnist import mnist_5k
 from autodiff.data.names import census_names
 from autodiff.data.sampler import (
@@ -35,6 +36,7 @@ from autodiff.data.splits import (
     split_examples,
     train_dev_test_split,
 )
+from autodiff.data.warping import elastic, random_rotation
 from autodiff.data.worker import get_worker_info
 
 __all__ = [
@@ -61,12 +63,18 @@ __all__ = [
     "default_collate",
     "default_convert",
     "digits_8x8",
+    "elastic",
     "fashion_mnist",
+    "gaussian_noise",
     "get_worker_info",
     "idx_images",
     "joined",
     "mismatched_split",
+    "mixup",
     "mnist_5k",
+    "random_crop",
+    "random_flip",
+    "random_rotation",
     "random_shift",
     "random_split",
     "split_examples",
