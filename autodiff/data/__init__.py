@@ -19,6 +19,7 @@ from autodiff.data.idx import FASHION_CLASSES, fashion_mnist, idx_images
 from autodiff.data.mixing import mixup
 from autodiff.data.mnist import mnist_5k
 from autodiff.data.names import census_names
+from autodiff.data.own_images import read_digit
 from autodiff.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -27,6 +28,7 @@ from autodiff.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from autodiff.data.scaling import Standardizer, standardize
 from autodiff.data.splits import (
     Examples,
     MismatchedSplits,
@@ -55,6 +57,7 @@ __all__ = [
     "SequentialSampler",
     "Splits",
     "StackDataset",
+    "Standardizer",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
@@ -77,6 +80,8 @@ __all__ = [
     "random_rotation",
     "random_shift",
     "random_split",
+    "read_digit",
     "split_examples",
+    "standardize",
     "train_dev_test_split",
 ]
