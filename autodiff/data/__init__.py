@@ -19,6 +19,7 @@ from autodiff.data.idx import FASHION_CLASSES, fashion_mnist, idx_images
 from autodiff.data.mixing import mixup
 from autodiff.data.mnist import mnist_5k
 from autodiff.data.names import census_names
+from autodiff.data.overlap import Overlap, find_overlap, refuse_overlap
 from autodiff.data.own_images import read_digit
 from autodiff.data.sampler import (
     BatchSampler,
@@ -52,6 +53,7 @@ __all__ = [
     "Examples",
     "IterableDataset",
     "MismatchedSplits",
+    "Overlap",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -68,6 +70,7 @@ __all__ = [
     "digits_8x8",
     "elastic",
     "fashion_mnist",
+    "find_overlap",
     "gaussian_noise",
     "get_worker_info",
     "idx_images",
@@ -81,6 +84,7 @@ __all__ = [
     "random_shift",
     "random_split",
     "read_digit",
+    "refuse_overlap",
     "split_examples",
     "standardize",
     "train_dev_test_split",
