@@ -137,6 +137,9 @@ class Namespace(ModuleType):
                 # Looked up once: every later use finds it in the module itself.
                 setattr(self, name, found)
                 return found
+        if name.islower() and name.replace("_", "") in {public.lower() for public in self.__all__}:
+            # A file of PyTorch's that is named for its class, as ``distributions.categorical``.
+            return import_module(path)
         raise AttributeError(_absent(path), name=name, obj=self)
 
 

@@ -120,3 +120,23 @@ print(nn.Softmin(), torch.randint(5, size=(2,)).shape)
     found = run(tmp_path, program)
     assert found.stdout == "[0] [0]\n[1] [1]\n[0] [0]\n[1] [1]\nSoftmin(dim=None) torch.Size([2])\n"
     assert "program.py:7: UserWarning: Implicit dimension choice for log_softmax" in found.stderr
+
+
+def test_distributions(tmp_path: Path) -> None:
+    program = """
+import torch
+from torch.distributions import Normal, kl_divergence
+torch.manual_seed(0)
+policy = torch.distributions.categorical.Categorical(torch.tensor([0.25, 0.25, 0.5]))
+action = policy.sample()
+print(action, policy.log_prob(action), policy, policy.entropy())
+print(kl_divergence(Normal(torch.zeros(2), torch.ones(2)), Normal(torch.ones(2), torch.ones(2))))
+print(torch.distributions.Gamma(0.5, 2.0).sample((2,)), torch.distributions.Uniform(2, 3).rsample())
+"""
+    # What PyTorch 2.13 prints for the same program.
+    printed = """\
+tensor(2) tensor(-0.6931) Categorical(probs: torch.Size([3]), logits: torch.Size([3])) tensor(1.0397)
+tensor([0.5000, 0.5000])
+tensor([0.0011, 0.0451]) 2.16102933883667
+"""
+    assert run(tmp_path, program).stdout == printed
