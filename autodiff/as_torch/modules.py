@@ -122,7 +122,7 @@ class Namespace(ModuleType):
 
     @property
     def __all__(self) -> list[str]:
-        return sorted({name for source in self._sources for name in import_module(source).__all__})
+        return sorted({name for source in self._sources for name in getattr(import_module(source), "__all__", ())})
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__all__, *vars(self)})

@@ -137,6 +137,6 @@ print(torch.distributions.Gamma(0.5, 2.0).sample((2,)), torch.distributions.Unif
     printed = """\
 tensor(2) tensor(-0.6931) Categorical(probs: torch.Size([3]), logits: torch.Size([3])) tensor(1.0397)
 tensor([0.5000, 0.5000])
-tensor([0.0011, 0.0451]) 2.16102933883667
+tensor([0.0011, 0.0451]) tensor(2.1610)
 """
     assert run(tmp_path, program).stdout == printed
