@@ -5,8 +5,8 @@ from autodiff.training.early_stopping import EarlyStopping
 from autodiff.training.evaluation import evaluate, predict
 from autodiff.training.history import History
 from autodiff.training.loop import fit
-from autodiff.training.metrics import accuracy
 from autodiff.training.run import Run
+from autodiff.training.scores import accuracy
 
 __all__ = [
     "Checkpoints",

@@ -9,7 +9,7 @@ from typing import Any
 import autodiff as ad
 from autodiff.tensor import Tensor
 from autodiff.training.batches import loader_of, parts
-from autodiff.training.metrics import Means, Metric, Metrics, named
+from autodiff.training.scores import Means, Metric, Metrics, named
 
 
 def evaluate(

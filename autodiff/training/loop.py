@@ -14,9 +14,9 @@ from autodiff.training.checkpoints import Checkpoints
 from autodiff.training.early_stopping import EarlyStopping
 from autodiff.training.evaluation import mean_values
 from autodiff.training.history import History
-from autodiff.training.metrics import Means, Metrics, named
 from autodiff.training.progress import Progress
 from autodiff.training.run import Callback, Run
+from autodiff.training.scores import Means, Metrics, named
 from autodiff.training.step import step
 from optim import Optimizer
 from optim.lr_scheduler import LRScheduler, ReduceLROnPlateau

@@ -8,8 +8,8 @@ from typing import Any
 
 from autodiff.data import DataLoader
 from autodiff.training.history import History
-from autodiff.training.metrics import Means, Metric
 from autodiff.training.random_streams import RandomStreams
+from autodiff.training.scores import Means, Metric
 from optim import Optimizer
 from optim.lr_scheduler import LRScheduler
 
