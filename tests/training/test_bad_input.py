@@ -133,6 +133,32 @@ def test_parameters_that_are_infinite_are_named() -> None:
         train((x, y), batch_size=20, after_step=[spoil])
 
 
+class Root(nn.Module):
+    """Its loss is nan for negative numbers, and has an infinite gradient at 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(ad.ones(3))
+
+    def forward(self, x: ad.Tensor) -> ad.Tensor:
+        return (self.weight * x[:, :3]).sqrt()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("number", "what"), [(-1.0, "the loss is nan .* it arises on the way"), (0.0, "gradients of weight")]
+)
+def test_the_autopsy_of_a_run(number: float, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def autopsy(loss: Any, model: Any) -> str:
+        cost = loss() if callable(loss) else loss
+        return f"the autopsy of {cost.shape} and {len(list(model.parameters()))} parameter"
+
+    monkeypatch.setattr("autodiff.inspect.autopsy", autopsy, raising=False)
+    model = Root()
+    with pytest.raises(FloatingPointError, match=rf"(?s){what}.*\nthe autopsy of \(\) and 1 parameter$"):
+        fit(model, nn.MSELoss(), optim.SGD(model.parameters()), (x * 0 + number, x[:, :3]), epochs=1, progress=False)
+
+
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_gradients_that_are_infinite_are_named(clip: float | None) -> None:
     model = nn.Linear(4, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ import autodiff as ad
 import nn
 import optim
 from autodiff import files
-from autodiff.data import DataLoader, RandomSampler, TensorDataset
+from autodiff.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 from autodiff.training import Checkpoints, History, Run, accuracy, checkpoints, fit
 from tests.training.networks import digits, network, weights
 
@@ -160,4 +169,47 @@ def test_schedules_and_optimizers_go_on(schedule: Any, kind: Any, tmp_path: Path
     whole = train("whole")
     with pytest.raises(Killed):
         train("parts", KillAt(8))
+    assert train("parts", resume=True) == whole
+
+
+class Noisy(Dataset[Any]):
+    """Examples with noise from the process-wide generator, as dropout draws from it."""
+
+    def __len__(self) -> int:
+        return 60
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = digits(60)
+        return x[index] + 0.1 * ad.randn(4), y[index]
+
+
+class Stream(IterableDataset[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        return (Noisy()[index] for index in range(60))
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        lambda: DataLoader(Noisy(), 10, shuffle=True),
+        lambda: DataLoader(Noisy(), 10, shuffle=True, generator=ad.Generator().manual_seed(9)),
+        lambda: DataLoader(Noisy(), 10, sampler=WeightedRandomSampler([1.0] * 60, 60)),
+        lambda: DataLoader(Noisy(), 10, sampler=RandomSampler(range(60), replacement=True)),
+        lambda: DataLoader(Noisy(), 10, sampler=DistributedSampler(Noisy(), 2, 0)),
+        lambda: DataLoader(Stream(), 10),
+    ],
+)
+@pytest.mark.parametrize("step", [2, 3, 4])
+def test_the_order_and_the_draws_of_data_go_on(loader: Callable[[], DataLoader], step: int, tmp_path: Path) -> None:
+    def train(folder: str, *after_step: Any, resume: bool = False) -> list[bytes]:
+        model = network()
+        fit(
+            model, nn.CrossEntropyLoss(), optim.Adam(model.parameters()), loader(), epochs=2, resume=resume,
+            checkpoints=Checkpoints(tmp_path / folder, every=1), after_step=after_step, accumulate=2, progress=False,
+        )  # fmt: skip
+        return weights(model)
+
+    whole = train("whole")
+    with pytest.raises(Killed):
+        train("parts", KillAt(step))
     assert train("parts", resume=True) == whole
