@@ -85,6 +85,8 @@ def fit(
             check_apart(train.dataset, dev.dataset)
     if isinstance(early_stopping, int):
         early_stopping = EarlyStopping(early_stopping)
+    if early_stopping is not None:
+        early_stopping.reset()
     run = Run(
         model, loss, optimizer, train, dev, epochs, metrics, schedule, schedule_each, clip_norm, clip_value, accumulate,
         early_stopping, after_step, after_epoch, batches=length(train),
@@ -134,7 +136,7 @@ def _groups(run: Run) -> Iterator[list[Any]]:
     batches = iter(run.train)
     if run.batch:
         # Taken and not only counted: workers draw random numbers of their own for them.
-        if len(list(islice(batches, run.batch))) < run.batch:
+        if sum(1 for _ in islice(batches, run.batch)) < run.batch:
             raise ValueError("fit: the data end before the batch at which the checkpoint was written: they are others")
         run.streams.load_state_dict(now)
     while group := list(islice(batches, run.accumulate)):

@@ -142,6 +142,13 @@ def test_early_stopping_by_a_metric_to_maximise() -> None:
     assert stopping.best == history["dev_accuracy"][0]
 
 
+def test_early_stopping_begins_anew_with_each_training() -> None:
+    stopping, model, seen = EarlyStopping(2), network(), []
+    train(epochs=5, early_stopping=stopping)
+    train(model, epochs=1, early_stopping=stopping, after_epoch=[lambda run: seen.append(weights(run.model))])
+    assert weights(model) == seen[0]
+
+
 def test_callbacks_see_the_run_and_may_end_it() -> None:
     seen: list[Any] = []
 
