@@ -139,6 +139,26 @@ def test_callbacks_with_a_state_are_resumed(tmp_path: Path) -> None:
     assert second.total == whole.total != first.total
 
 
+def test_what_was_thawed_stays_so(tmp_path: Path) -> None:
+    def train(folder: str, *after_step: Any, resume: bool = False) -> nn.Module:
+        def thaw(run: Run) -> None:
+            run.model[0].requires_grad_(run.epoch >= 2)
+
+        model = network()
+        model[0].requires_grad_(False)
+        fit(
+            model, nn.CrossEntropyLoss(), optim.Adam(model.parameters()), digits(), batch_size=20, epochs=4,
+            checkpoints=Checkpoints(tmp_path / folder, every=1), resume=resume, after_step=after_step,
+            after_epoch=[thaw], progress=False,
+        )  # fmt: skip
+        return model
+
+    whole = train("whole")
+    with pytest.raises(Killed):
+        train("parts", KillAt(13))
+    assert weights(train("parts", resume=True)) == weights(whole)
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
