@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import inspect, random
+from autodiff import random
 from autodiff.tensor import Tensor
 from autodiff.training.batches import listed, parts, rows_not_finite
 from autodiff.training.run import Run
@@ -44,6 +44,8 @@ def diverged(run: Run, what: str, group: Sequence[Any], cost: Tensor | None = No
 
 def _autopsy(run: Run, group: Sequence[Any], cost: Tensor | None) -> str:
     """What `inspect.autopsy` finds, on lines of its own."""
+    from autodiff import inspect  # which loads graphviz
+
     autopsy = getattr(inspect, "autopsy", None)
     if autopsy is None:
         return ""
