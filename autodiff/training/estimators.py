@@ -20,7 +20,11 @@ import optim
 from autodiff.data import DataLoader, TensorDataset
 from autodiff.random import Generator, drawing_from
 from autodiff.tensor import Tensor
+from autodiff.training import loop
+from autodiff.training.early_stopping import EarlyStopping
+from autodiff.training.run import Callback
 from nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from optim.lr_scheduler import LRScheduler
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -83,11 +87,13 @@ class _Network(BaseEstimator):  # type: ignore[misc]
     optimizer: str | Callable[..., optim.Optimizer] = "Adam"
     learning_rate: float = 0.001
     weight_decay: float = 0.0
+    schedule: Callable[[optim.Optimizer], LRScheduler] | None = None
     batch_size: int = 32
     epochs: int = 100
     early_stopping: bool = False
     validation_fraction: float = 0.1
     patience: int = 10
+    callbacks: Sequence[Callback] = ()
     warm_start: bool = False
     random_state: Any = None
 
@@ -132,38 +138,23 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _run(self, parts: list[Tensor], loss: Loss, optimizer: optim.Optimizer) -> None:
         """The epochs on the rows and targets of `parts`, of which the second pair, if any, is for early stopping."""
-        model, best = self.module_, None
         # A last batch of one row would have no variance for batch normalisation.
         drop_last = len(parts[0]) % self.batch_size == 1 < len(parts[0])
-        loader = DataLoader(TensorDataset(*parts[:2]), self.batch_size, shuffle=True, drop_last=drop_last)
-        self.history_: list[dict[str, float]] = []
-        for epoch in range(1, self.epochs + 1):
-            model.train()
-            losses = []
-            for x, y in loader:
-                optimizer.zero_grad()
-                value = loss(model(x), y)
-                losses.append(value.item())
-                if not np.isfinite(losses[-1]):
-                    raise FloatingPointError(
-                        f"expected a finite loss, got {losses[-1]} in epoch {epoch}: standardise the data, or lower "
-                        f"learning_rate={self.learning_rate}"
-                    )
-                value.backward()
-                optimizer.step()
-            record = {"epoch": epoch, "loss": float(np.mean(losses))}
-            if self.early_stopping:
-                model.eval()
-                with ad.no_grad():
-                    record["dev_loss"] = loss(model(parts[2]), parts[3]).item()
-                if best is None or record["dev_loss"] < best["dev_loss"]:
-                    best, weights = record, deepcopy(model.state_dict())
-            self.history_.append(record)
-            if best is not None and epoch - best["epoch"] >= self.patience:
-                break
-        if best is not None:
-            model.load_state_dict(weights)
-        self.best_epoch_ = epoch if best is None else int(best["epoch"])
+        train = DataLoader(TensorDataset(*parts[:2]), self.batch_size, shuffle=True, drop_last=drop_last)
+        stopping = EarlyStopping(self.patience) if self.early_stopping else None
+        self.history_ = loop.fit(
+            self.module_,
+            loss,
+            optimizer,
+            train,
+            DataLoader(TensorDataset(*parts[2:]), ROWS) if stopping else None,
+            epochs=self.epochs,
+            schedule=self.schedule and self.schedule(optimizer),
+            early_stopping=stopping,
+            after_epoch=self.callbacks,
+            progress=False,
+        )
+        self.best_epoch_ = stopping.best_epoch if stopping else len(self.history_["loss"])
 
     def _scores(self, X: Any) -> Array:
         """What the module computes of each row, in float64.
@@ -187,7 +178,8 @@ class Classifier(ClassifierMixin, _Network):  # type: ignore[misc]
     - `hidden_sizes`, `activation` (a name in `nn`), `dropout`, `batch_norm`: the layers of `network`.
     - `module`: a function of the numbers of inputs and outputs that makes another network; two classes have one output.
     - `optimizer` (a name in `optim`, or what makes one of parameter groups and ``lr``), `learning_rate`,
-      `weight_decay` (of weights, not of biases), `batch_size`, `epochs`.
+      `weight_decay` (of weights, not of biases), `schedule` (a function of the optimizer that makes one).
+    - `batch_size`, `epochs`; `callbacks`: functions that are called after each epoch, as ``after_epoch`` of `fit`.
     - `early_stopping`: train until the loss of `validation_fraction` of the data has not become less for `patience`
       epochs, then restore the weights of the best epoch.
     - `class_weight`: how much an example of a class counts, as a dict, or "balanced" for the inverse of its frequency.
@@ -196,7 +188,7 @@ class Classifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     Weights are float32, predictions float64. `fit` takes no ``sample_weight``: scikit-learn expects weights to equal
     repeated rows to seven digits, which batches in float32 cannot. After it there are ``module_``, ``classes_``,
-    ``history_`` (a dict for each epoch) and ``best_epoch_``.
+    ``history_`` (a `History`) and ``best_epoch_``.
 
     ValueError for data that are empty, infinite or missing, fewer than two classes, and targets that are no classes;
     FloatingPointError when the loss becomes infinite or NaN.
