@@ -19,6 +19,10 @@ def test_nothing_optional_is_loaded_before_its_first_use() -> None:
     assert installed_packages_loaded_by("import autodiff, nn, optim") - {"autodiff", "nn", "optim"} == {"numpy"}
 
 
+def test_training_loads_no_library_before_its_first_use() -> None:
+    assert installed_packages_loaded_by("import autodiff.training") - {"autodiff", "nn", "optim"} == {"numpy"}
+
+
 def test_the_transforms_are_loaded_when_first_used() -> None:
     program = "import sys, autodiff; print(*(name for name in sys.modules if 'transforms' in name)); autodiff.vmap"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
