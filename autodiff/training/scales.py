@@ -37,8 +37,9 @@ class Scale(ABC):
         """The value that a trial of Optuna suggests."""
 
     def rvs(self, random_state: Any = None) -> Any:
-        """A value drawn by a generator of NumPy."""
-        return self.value((random_state or np.random.default_rng()).uniform())
+        """A value drawn by a generator of NumPy, or by one of this seed."""
+        generator = random_state if hasattr(random_state, "uniform") else np.random.default_rng(random_state)
+        return self.value(generator.uniform())
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,11 @@ def test_draws_are_even_on_the_scale(scale: Scale, function: Any, edges: list[fl
     np.testing.assert_allclose(counts, expected, atol=5 * math.sqrt(expected))
 
 
+def test_a_seed_draws_as_its_generator_does() -> None:
+    assert Log(0.1, 1.0).rvs(3) == Log(0.1, 1.0).rvs(np.random.default_rng(3))
+    assert 0.1 < Log(0.1, 1.0).rvs() < 1.0
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
