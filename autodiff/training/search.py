@@ -153,8 +153,7 @@ def seed_of(seed: int, number: int) -> int:
 
 def _read(path: Path, drawn: list[Params]) -> dict[int, float]:
     """The scores in a journal by number, whose last line is taken away if it was not written to its end."""
-    if not path.exists():
-        return {}
+    path.touch()  # so that a path that cannot be written to is known before the first trial has run
     whole, newline, rest = path.read_bytes().rpartition(b"\n")
     if rest:
         write(path, whole + newline)
@@ -191,6 +190,8 @@ def expect_sensible(space: Space, trials: int) -> None:
     """ValueError or TypeError unless there are trials to be made, of scales."""
     if not isinstance(trials, int) or trials < 1:
         raise ValueError(f"expected a number of trials from 1, got {trials!r}")
+    if not space:
+        raise ValueError("expected a space with one hyperparameter or more, got none")
     for name, scale in space.items():
         if not isinstance(scale, Scale):
             raise TypeError(f"expected a scale for {name}, such as Log(0.0001, 0.1) or Choice([1, 2]), got {scale!r}")

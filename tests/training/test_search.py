@@ -117,6 +117,7 @@ def test_a_seed_draws_as_its_generator_does() -> None:
         (lambda: Choice([]), "one value or more"),
         (lambda: Choice("abc"), "sequence"),
         (lambda: search(score, SPACE, 0), "number of trials from 1"),
+        (lambda: search(score, {}, 3), "one hyperparameter or more"),
         (lambda: best([Trial(0, {}, math.nan)]), "all of which diverged"),
         (lambda: search(lambda params: iter([]), SPACE, 1), "got none at all"),
     ],
@@ -234,6 +235,14 @@ def test_what_is_said_of_a_journal_of_something_else(tmp_path: Path) -> None:
     journal.write_text("a, b, c\n1, 2, 3\n")
     with pytest.raises(ValueError, match=r"expected .* to be the journal of a search, got the line b'a, b, c'"):
         search(score, SPACE, 3, journal=journal)
+
+
+def test_a_journal_that_cannot_be_written_is_known_before_the_first_trial(tmp_path: Path) -> None:
+    def never(params: dict[str, Any]) -> float:
+        raise AssertionError("it ran")
+
+    with pytest.raises(FileNotFoundError):
+        search(never, SPACE, 3, journal=tmp_path / "no such folder" / "journal")
 
 
 def curve(params: dict[str, Any]) -> Any:
