@@ -98,6 +98,16 @@ def test_options(options: dict[str, Any], error: type[Exception], message: str) 
         train((x, y), **options)
 
 
+def test_classes_in_place_of_what_is_made_of_them_and_parameters_of_another_model() -> None:
+    model, loss = network(), nn.CrossEntropyLoss()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    for wrong in ((nn.Linear, loss, optimizer), (model, nn.CrossEntropyLoss, optimizer), (model, loss, optim.SGD)):
+        with pytest.raises(TypeError, match=r"to be made before, got the class (Linear|CrossEntropyLoss|SGD)"):
+            fit(*wrong, (x, y), epochs=1)
+    with pytest.raises(ValueError, match="the optimizer has none of the model's parameters"):
+        fit(network(), loss, optimizer, (x, y), epochs=1)
+
+
 def test_options_that_exclude_each_other(tmp_path: Path) -> None:
     loader = DataLoader(TensorDataset(x, y), 20, num_workers=1, persistent_workers=True)
     with pytest.raises(ValueError, match="leave batch_size out"):
