@@ -158,14 +158,9 @@ class Root(nn.Module):
 @pytest.mark.parametrize(
     ("number", "what"), [(-1.0, "the loss is nan .* it arises on the way"), (0.0, "gradients of weight")]
 )
-def test_the_autopsy_of_a_run(number: float, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def autopsy(loss: Any, model: Any) -> str:
-        cost = loss() if callable(loss) else loss
-        return f"the autopsy of {cost.shape} and {len(list(model.parameters()))} parameter"
-
-    monkeypatch.setattr("autodiff.inspect.autopsy", autopsy, raising=False)
+def test_the_autopsy_of_a_run(number: float, what: str) -> None:
     model = Root()
-    with pytest.raises(FloatingPointError, match=rf"(?s){what}.*\nthe autopsy of \(\) and 1 parameter$"):
+    with pytest.raises(FloatingPointError, match=rf"(?s){what}.*\n.*sqrt"):
         fit(model, nn.MSELoss(), optim.SGD(model.parameters()), (x * 0 + number, x[:, :3]), epochs=1, progress=False)
 
 
