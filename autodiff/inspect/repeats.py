@@ -68,10 +68,11 @@ class Repeats:
         for period in range(1, min(len(items) // 2, LONGEST) + 1):
             for start, stop in _stretches(numbers[:-period] == numbers[period:]):
                 times = (stop - start) // period + 1
-                if (times - 1) * period <= hidden:
+                copy = items[start : start + period]
+                if (times - 1) * period <= hidden or not self.worth(copy, times):
                     continue
                 times = self.alike(items, start, period, times)
-                if (times - 1) * period > hidden and self.worth(items[start : start + period], times):
+                if (times - 1) * period > hidden and self.worth(copy, times):
                     found, hidden = (start, period, times), (times - 1) * period
         return found
 
