@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
 
 from autodiff.grad_mode import enable_grad
+from autodiff.inspect import folding
+from autodiff.inspect.calls import Call, calls_by_names, watched
 from autodiff.inspect.digraph import Drawing, drawing_of
-from autodiff.inspect.structure import identity, repeat_shared, structure_of
+from autodiff.inspect.folding import Fold
+from autodiff.inspect.structure import identity, structure_of
+from autodiff.inspect.tree import tree_of
 from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
-# With more boxes than this the layout takes seconds to minutes and nobody finds anything in the picture.
-MANY_BOXES = 500
 
-
-def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
+def draw(what: Any, *inputs: Any, params: Any = None, depth: float | None = None, fold: Fold = None) -> Drawing:
     """A picture of the recorded graph: parameters and operations by name, shapes on the arrows, the output below.
 
     `what` is a tensor, a list or dict of tensors, or a module (or function) that is run on `inputs`. `params` names
@@ -26,8 +27,18 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
     A module's own parameters and inputs are named by themselves. A copy of it is run, so that neither its running
     averages nor the default random generator move.
 
+    Calls of modules are frames inside each other: those of the model that is run or that is given as `params`; for a
+    tensor, what the names of the parameters tell. What follows each other and is alike is drawn once, as ``Block ×12``.
+    A picture that would have more than 60 boxes, or be too wide or high to be read, has modules folded into boxes,
+    then steps of loops, then parts of long rows; it says below how to open them:
+
+    - ``depth=2`` opens two levels of what stands inside each other, and folds the rest; ``depth=0`` opens nothing.
+    - ``fold=lambda part: part.kind == "Linear"`` is asked about each part, which has `path`, `kind` (the class of a
+      module) and `times`; True folds it, False opens it (or draws each of its copies), None leaves it to `depth`.
+    - ``fold=False`` draws everything.
+
     Returns a `graphviz.Digraph`: notebooks show it, `autodiff.inspect.save(graph, "graph.svg")` writes it to a file.
-    TypeError for anything else to draw, ValueError if nothing was recorded, a warning above 500 boxes.
+    TypeError for anything else to draw, ValueError if nothing was recorded.
 
     >>> import autodiff as ad
     >>> from autodiff.inspect import draw
@@ -42,15 +53,20 @@ def draw(what: Any, *inputs: Any, params: Any = None) -> Drawing:
             f"draw got {len(inputs)} more values after a {type(what).__name__}, but only a module or function is run "
             f"on inputs; to name the parameters write draw(loss, params=model)"
         )
-    names, watched, result = _run(what, inputs) if callable(what) else ({}, {}, what)
-    structure = repeat_shared(structure_of(_outputs(result), names | _names(params), watched))
-    if len(structure.boxes) > MANY_BOXES:
-        warnings.warn(
-            f"the graph has {len(structure.boxes):,} boxes: its layout may take minutes and be hard to read. Draw a "
-            f"part of it: one block of the model on an input of its own, fewer time steps, or an intermediate tensor",
-            stacklevel=2,
-        )
-    return drawing_of(structure)
+    made = _run(what, inputs, params) if callable(what) else _Made(what)
+    structure = structure_of(_outputs(made.result), made.names | _names(params), made.inputs)
+    calls = made.calls or calls_by_names(structure, params)
+    return drawing_of(folding.fold(structure, tree_of(structure, calls), depth, fold))
+
+
+@dataclass
+class _Made:
+    """What is drawn, and what is known of it: names of parameters and inputs, and which module made what."""
+
+    result: Any
+    names: dict[Any, str] = field(default_factory=dict)
+    inputs: dict[Any, str] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
 
 
 def _outputs(result: Any) -> dict[str, Tensor]:
@@ -70,15 +86,15 @@ def _outputs(result: Any) -> dict[str, Tensor]:
     return outputs
 
 
-def _run(function: Any, inputs: tuple[Any, ...]) -> tuple[dict[Any, str], dict[Any, str], Any]:
-    """The names of a copy's parameters, those of its inputs, and what it returned."""
+def _run(function: Any, inputs: tuple[Any, ...], params: Any) -> _Made:
+    """What a copy of `function` returns, with the names of its parameters and inputs."""
     random_state = get_rng_state()
     try:
         function = deepcopy(function)
         # An input that requires grad is in the graph, and with it what happens before the first parameter.
         tracked = [_tracked(x) for x in inputs]
         arguments = signature(getattr(function, "forward", function)).bind(*tracked).arguments
-        with enable_grad():
+        with enable_grad(), watched(function, params) as calls:
             result = function(*tracked)
     except Exception as error:
         error.add_note(
@@ -89,7 +105,7 @@ def _run(function: Any, inputs: tuple[Any, ...]) -> tuple[dict[Any, str], dict[A
     finally:
         set_rng_state(random_state)
     names = _names(function if hasattr(function, "named_parameters") else None)
-    return names, {identity(x): name for name, x in _tensors(arguments)}, result
+    return _Made(result, names, {identity(x): name for name, x in _tensors(arguments)}, calls)
 
 
 def _tracked(x: Any) -> Any:

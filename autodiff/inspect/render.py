@@ -17,6 +17,15 @@ class RenderError(RuntimeError):
     """A picture could not be made; the message says what to install or to do instead."""
 
 
+def available() -> bool:
+    """Whether pictures can be made here at all."""
+    try:
+        render("digraph {}", "svg")
+    except RenderError:
+        return False
+    return True
+
+
 def render(source: str, format: str, engine: str = "dot") -> bytes:
     """The picture of DOT text in one of Graphviz's formats, such as "svg", "png" or "pdf".
 
