@@ -5,5 +5,6 @@ from autodiff.inspect.draw import draw
 from autodiff.inspect.lint import lint
 from autodiff.inspect.profile import profile
 from autodiff.inspect.render import RenderError, save
+from autodiff.inspect.report import report
 
-__all__ = ["Drawing", "RenderError", "draw", "lint", "profile", "save"]
+__all__ = ["Drawing", "RenderError", "draw", "lint", "profile", "report", "save"]

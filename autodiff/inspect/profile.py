@@ -180,7 +180,7 @@ class profile:
         target = FilePath(path)
         if target.suffix.lower() != ".svg":
             raise ValueError(f"expected a file name that ends in .svg, got {str(target)!r}")
-        write(target, flame_of(self._frames(merge)).encode())
+        write(target, flame_of(self.frames(merge)).encode())
         return target
 
     def export_chrome_trace(self, path: str | os.PathLike[str]) -> FilePath:
@@ -205,7 +205,8 @@ class profile:
         order = {path: i for i, path in enumerate(whole)}
         return sorted(whole, key=lambda path: [order[path[:i]] for i in range(1, len(path) + 1)])
 
-    def _frames(self, merge: bool) -> Frame:
+    def frames(self, merge: bool = False) -> Frame:
+        """The bars of the flame picture."""
         root = Frame("all", "whole", self.seconds)
         for event in sorted(self.events, key=lambda e: e.start):
             frame = root.inside("backward" if event.backward else "forward", "phase")
