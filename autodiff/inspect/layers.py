@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.inspect.operations import shape_text
 from autodiff.inspect.profile_table import Row
 from autodiff.tensor import Array, Tensor
 
@@ -102,7 +103,7 @@ class Layers:
         change = self.changes and self.inside(path)
         with np.errstate(all="ignore"):
             return {
-                "shape": "" if output is None else "×".join(map(str, output.shape)),
+                "shape": "" if output is None else shape_text(output.shape),
                 "mean": x.mean() if known else None,
                 "std": x.std() if known else None,
                 "zeros": float((x == 0).mean()) if known else None,

@@ -16,14 +16,15 @@ import numpy as np
 
 from autodiff.files import write
 from autodiff.grad_mode import enable_grad
-from autodiff.inspect.calls import homes, watched
+from autodiff.inspect.calls import watched
 from autodiff.inspect.curves import curves_of
 from autodiff.inspect.flame import flame_of
 from autodiff.inspect.layers import Layers
 from autodiff.inspect.lint import lint
+from autodiff.inspect.operations import operations_of, shape_text
 from autodiff.inspect.profile import profile
 from autodiff.inspect.profile_table import duration, size
-from autodiff.inspect.structure import Role, Structure, identity, structure_of
+from autodiff.inspect.structure import identity, structure_of
 from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
@@ -113,7 +114,7 @@ def _looked_at(model: Any, optimizer: Any, batch: Any, loss: Any, random_state: 
             {identity(x): f"input {i}" if i else "input" for i, x in enumerate(tracked) if isinstance(x, Tensor)},
         )
         called = dict.fromkeys(call.path for call in sorted(calls, key=lambda call: call.start))
-        graph = _graph(structure, {key: home[-1].path for key, home in homes(structure, calls).items() if home}, called)
+        graph = operations_of(structure, calls)
         value.backward()
         layers.gradients()
         with profile() as p:
@@ -153,44 +154,18 @@ def _step(model: Any, optimizer: Any, layers: Layers, again: Any) -> list[str]:
     return findings
 
 
-def _graph(structure: Structure, modules: Mapping[str, str], called: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The operations in order, each with the places of those it reads from and the names of its parameters."""
-    places: dict[str, int] = {}
-    graph: list[dict[str, Any]] = []
-    learned = {key: box.label for key, box in structure.boxes.items() if box.role is Role.LEAF}
-    reads: dict[str, list[str]] = {key: [] for key in structure.boxes}
-    for arrow in structure.arrows:
-        reads[arrow.head].append(arrow.tail)
-    for key, box in structure.boxes.items():
-        if box.role not in (Role.OPERATION, Role.INPUT, Role.OUTPUT):
-            continue
-        places[key] = len(graph)
-        path = modules.get(key)
-        graph.append(
-            {
-                "name": box.label,
-                "module": path if path in called else None,
-                "shape": _shape(box.shape),
-                "parents": sorted({places[tail] for tail in reads[key] if tail in places}),
-                "parameters": [learned[tail].rpartition(".")[2] for tail in reads[key] if tail in learned],
-                "end": box.role is not Role.OPERATION,
-            }
-        )
-    return graph
-
-
 def _summary(
     model: Any, inputs: Any, value: Tensor | None, p: profile, graph: list[Any], layers: Layers
 ) -> list[tuple[str, str]]:
     """Names and values for the top of the page."""
     parameters = [q for _, q in model.named_parameters()]
-    shapes = ", ".join(_shape(x.shape) or "a number" for x in _tensors(inputs))
+    shapes = ", ".join(shape_text(x.shape) or "a number" for x in _tensors(inputs))
     passes = sum(event.seconds for event in p.events if event.kind == "pass")
     found = [
         ("model", type(model).__name__),
         ("parameters", f"{sum(prod(q.shape) for q in parameters):,} in {len(parameters)} tensors"),
         ("inputs", shapes),
-        ("operations", f"{sum(not node['end'] for node in graph):,}"),
+        ("operations", f"{sum(node['times'] for node in graph if not node['end']):,}"),
         ("forward and backward", f"{duration(p.seconds)}, of which backward {duration(passes)}"),
         ("saved for backward", size(sum(row.saved for row in p.ops))),
         ("norm of the gradient", f"{layers.norm():.4g}"),
@@ -204,10 +179,6 @@ def _tensors(value: Any) -> list[Tensor]:
         return [value]
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()
     return [x for part in parts for x in _tensors(part)]
-
-
-def _shape(shape: Any) -> str:
-    return "×".join(map(str, shape or ()))
 
 
 def _page(title: str, data: Mapping[str, Any], flame: str) -> str:

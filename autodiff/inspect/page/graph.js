@@ -7,7 +7,8 @@ const modules = data.layers.map((layer) => ({
 }));
 modules.forEach((item, i) => { item.parent = modules[data.layers[i].parent] ?? top_; });
 const operations = data.graph.map((node) => ({
-  kind: node.end ? "end" : "op", label: node.name, parent: modules[node.module] ?? top_,
+  kind: node.end ? "end" : "op", label: node.times > 1 ? `${node.name} ×${node.times}` : node.name,
+  parent: modules[node.module] ?? top_,
   note: [node.shape, node.parameters.join(", ")].filter(Boolean).join(" · "),
   text: [node.name, ...node.parameters].join(" ").toLowerCase(),
 }));
@@ -88,6 +89,13 @@ function place(module) {
     reach = Math.max(reach, x ?? 0);
     module.edges.push({ from, to, x });
   }
+  // What comes from outside into a later row, past the first ones, has a lane as well.
+  for (const to of items.filter((item) => module !== top_ && item.enters && item.rank > 0)) {
+    const passed = rows.slice(0, to.rank).flat();
+    const x = Math.max(...passed.map((item) => item.x + item.width)) + 12 + 7 * (lanes++ % 8);
+    reach = Math.max(reach, x);
+    module.edges.push({ from: null, to, x });
+  }
   const note = module.missing ? 20 : 0;
   module.width = Math.max(reach + PAD, module === top_ ? 0 : wide(titleOf(module)) + 2 * PAD, note ? 260 : 0);
   module.height = y - ROW + PAD + note;
@@ -97,6 +105,11 @@ function paint(module, into, dx, dy) {
   const curve = (x0, y0, x1, y1) => `C${x0},${(y0 + y1) / 2} ${x1},${(y0 + y1) / 2} ${x1},${y1}`;
   const edge = (path) => into.append(draw("path", { class: "edge", d: path, "marker-end": "url(#arrow)" }));
   for (const { from, to, x } of module.edges) {
+    if (!from) {
+      const end = dy + to.y - ROW;
+      edge(`M${dx + x},${dy + TITLE} L${dx + x},${end} ${curve(dx + x, end, dx + to.x + to.width / 2, dy + to.y)}`);
+      continue;
+    }
     const x0 = dx + from.x + from.width / 2, y0 = dy + from.y + from.height, x1 = dx + to.x + to.width / 2, y1 = dy + to.y;
     const lane = x === null ? "" : `${curve(x0, y0, dx + x, y0 + ROW)} L${dx + x},${y1 - ROW} `;
     edge(`M${x0},${y0} ${lane}${x === null ? curve(x0, y0, x1, y1) : curve(dx + x, y1 - ROW, x1, y1)}`);
@@ -166,7 +179,8 @@ function show() {
 }
 
 function openLevel() {
-  const visible = modules.filter((item) => item.children.length && above(item).slice(0, -1).every((outer) => outer.open));
+  // A single operation says less than the module around it.
+  const visible = modules.filter((item) => (item.children.length > 1 || item.children[0]?.layer) && above(item).slice(0, -1).every((outer) => outer.open));
   const folded = visible.filter((item) => !item.open);
   folded.forEach((item) => { item.open = true; });
   return folded.length;

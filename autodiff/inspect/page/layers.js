@@ -17,7 +17,7 @@ function rowOf(layer) {
     const value = layer[key];
     const text = value === null || value === undefined ? "" : (cells[key] ?? number)(value);
     const cell = make("td", typeof value === "string" && /^(nan|inf|-inf)$/.test(value) ? { class: "bad" } : {}, text);
-    if (key === "name") cell.style.paddingLeft = `${9 + 14 * layer.depth}px`;
+    if (key === "name") cell.style.paddingLeft = `${7 + 14 * layer.depth}px`;
     row.append(cell);
   }
   return row;
