@@ -117,9 +117,13 @@ def _looked_at(model: Any, optimizer: Any, batch: Any, loss: Any, random_state: 
         graph = operations_of(structure, calls)
         value.backward()
         layers.gradients()
+        # A step as it is made, whose inputs mostly have no gradient.
+        given = tracked
+        if layers.parameters:
+            given = [x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs]
         with profile() as p:
-            forward(*inputs)[1].backward()
-        findings = _step(model, optimizer, layers, lambda: forward(*inputs)[1])
+            forward(*given)[1].backward()
+        findings = _step(model, optimizer, layers, lambda: forward(*given)[1])
     rows = layers.rows(called, {row.name.partition(".")[2]: row for row in p.modules if _of(model, row.name)})
     order = {row["name"]: i for i, row in enumerate(rows)}
     for node in graph:
@@ -168,8 +172,9 @@ def _summary(
         ("operations", f"{sum(node['times'] for node in graph if not node['end']):,}"),
         ("forward and backward", f"{duration(p.seconds)}, of which backward {duration(passes)}"),
         ("saved for backward", size(sum(row.saved for row in p.ops))),
-        ("norm of the gradient", f"{layers.norm():.4g}"),
     ]
+    if (norm := layers.norm()) is not None:
+        found.append(("norm of the gradient", f"{norm:.4g}"))
     return found if value is None else [*found, ("loss", f"{value.item():.6g}")]
 
 

@@ -2,11 +2,12 @@
 const HEADINGS = [
   ["name", "module"], ["kind", "type"], ["shape", "output"], ["calls", "calls"], ["parameters", "parameters"],
   ["mean", "mean"], ["std", "std"], ["zeros", "zeros"], ["gradient", "‖∂ output‖"], ["slope", "‖∂ parameters‖"],
-  ["update", "update / weight"], ["forward", "forward ms"], ["backward", "backward ms"], ["saved", "saved"],
+  ["update", "update"], ["forward", "forward ms"], ["backward", "backward ms"], ["saved", "saved"],
 ];
-const columns = HEADINGS.filter(([key]) => data.layers.some((layer) => layer[key] !== null && layer[key] !== undefined));
+// Columns that would tell nothing are left out.
+const columns = HEADINGS.filter(([key]) => data.layers.some((layer) => layer[key] !== (key === "calls" ? 1 : null)));
 const cells = {
-  zeros: (value) => `${number(100 * value)} %`, saved: bytes,
+  zeros: (value) => `${(100 * value).toFixed(1)} %`, saved: bytes,
   forward: (value) => value.toFixed(3), backward: (value) => value.toFixed(3),
   name: (value) => value || "(the model)",
 };

@@ -14,7 +14,7 @@ function search() {
   current = -1;
   let listed = 0;
   rows.forEach(({ layer, element, detail }, i) => {
-    const shown = !text || modules[i].text.includes(text) || found.some((item) => item.parent === modules[i]);
+    const shown = !text || modules[i].text.includes(text) || found.some((item) => !item.layer && item.parent === modules[i]);
     element.hidden = !shown;
     if (detail) detail.hidden = !shown;
     element.classList.toggle("match", text !== "" && modules[i].text.includes(text));
