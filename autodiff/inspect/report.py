@@ -29,6 +29,8 @@ from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
 PAGE = Path(__file__).with_name("page")
+# Of so many steps the times of the fastest are shown, which other programs have disturbed least.
+TIMES = 3
 SCRIPTS = ("elements.js", "graph.js", "layers.js", "start.js")
 
 
@@ -49,7 +51,7 @@ def report(
     `batch` is the input of the model, or a tuple of its inputs. With `loss`, a function of an output and a target, it
     is ``(input, target)``, as loaders give it; without, the gradients are those of the sum of all outputs. With
     `optimizer` the table has what a step changes, and what `lint` finds stands above it. `history` are the numbers of a
-    training: lists by name, or one dict an epoch. Copies are run, twice and with the same random numbers, so that
+    training: lists by name, or one dict an epoch. Copies are run, a few times with the same random numbers, so that
     neither the model, the optimizer nor the random generator changes.
 
     TypeError for a model without ``named_modules``, for a batch that does not go with `loss`, and for another history.
@@ -121,8 +123,12 @@ def _looked_at(model: Any, optimizer: Any, batch: Any, loss: Any, random_state: 
         given = tracked
         if layers.parameters:
             given = [x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs]
-        with profile() as p:
-            forward(*given)[1].backward()
+        profiles = []
+        for _ in range(TIMES):
+            with profile() as p:
+                forward(*given)[1].backward()
+            profiles.append(p)
+        p = min(profiles, key=lambda p: p.seconds)
         findings = _step(model, optimizer, layers, lambda: forward(*given)[1])
     rows = layers.rows(called, {row.name.partition(".")[2]: row for row in p.modules if _of(model, row.name)})
     order = {row["name"]: i for i, row in enumerate(rows)}

@@ -270,8 +270,9 @@ def test_names_are_text_and_nothing_more(pages: dict[str, Path], tmp_path: Path)
 
 def test_it_can_be_read_in_light_and_dark(pages: dict[str, Path], tmp_path: Path) -> None:
     script = """
-        const light = (text) => {
-          const [r, g, b] = text.match(/[0-9.]+/g).map((part) => {
+        const numbers = (text) => text.match(/[0-9.]+/g).map(Number);
+        const light = (colour) => {
+          const [r, g, b] = (colour.map ? colour : numbers(colour)).map((part) => {
             const c = part / 255;
             return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
           });
@@ -281,13 +282,19 @@ def test_it_can_be_read_in_light_and_dark(pages: dict[str, Path], tmp_path: Path
         const style = (query) => getComputedStyle(document.querySelector(query));
         const text = light(style("#graph text").fill), soft = light(style("#graph .soft").fill);
         const card = light(style("section").backgroundColor);
-        const grounds = [".module", ".op", ".end"].map((kind) => light(style(`#graph ${kind}`).fill));
-        return [card, ...grounds.flatMap((ground) => [contrast(text, ground), contrast(soft, ground)]),
+        const grounds = [".module", ".end"].map((kind) => light(style(`#graph ${kind}`).fill));
+        document.getElementById("colour").value = "parameters";
+        show();
+        const hot = style("#graph rect[fill-opacity='0.750']"), cold = numbers(style("#graph .module").fill);
+        const small = light(style("#graph .small").fill);
+        const measured = grounds.flatMap((ground) => [contrast(text, ground), contrast(soft, ground)]);
+        const last = numbers(hot.fill).map((part, i) => 0.75 * part + 0.25 * cold[i]);
+        return [card, contrast(small, light(last)), ...measured,
           contrast(light(style("td").color), card), contrast(light(style(".tools").color), card)];
     """
     for flags, dark in ([], False), (["--force-dark-mode"], True):
         # Contrast by WCAG 2: 4.5 is what it asks for.
-        card, *contrasts = seen(pages["recurrent"], script, tmp_path, *flags)
+        card, *contrasts = seen(pages["transformer"], script, tmp_path, *flags)
         assert (card < 0.1) == dark
         assert min(contrasts) >= 4.5
 

@@ -143,7 +143,7 @@ function boxOf(item, x, y) {
     group.append(draw("text", { ...left, y: y + top, class: kind }, text));
   };
   line(titleOf(item), item.open || item.note ? 16 : 17, "");
-  if (item.note && !item.open) line(item.note, 31, "soft");
+  if (item.note && !item.open) line(item.note, 31, heat ? "small" : "soft");
   group.prepend(draw("title", {}, [item.layer?.name, item.type ?? item.label, item.note].filter(Boolean).join("\n")));
   if (item.kind === "module") {
     Object.entries({ role: "button", tabindex: 0, "aria-expanded": item.open, "data-name": item.layer.name })
@@ -158,14 +158,17 @@ function boxOf(item, x, y) {
   return group;
 }
 
+// Compared with what is shown beside it: a module around all of them would leave the others pale.
 function heatOf(layer) {
   const key = $("colour").value;
-  const values = data.layers.map((other) => other[key]).filter((value) => value > 0);
+  const beside = modules.filter((item) => !item.open && above(item.parent).every((outer) => outer.open));
+  const values = beside.map((item) => item.layer[key]).filter((value) => value > 0);
   if (!key || !(layer[key] > 0)) return 0;
   // Gradients differ by orders of magnitude, the others add up.
   if (key !== "gradient") return layer[key] / Math.max(...values);
   const low = Math.log(Math.min(...values)), high = Math.log(Math.max(...values));
-  return high > low ? 0.1 + 0.9 * (Math.log(layer[key]) - low) / (high - low) : 1;
+  // Less than three of them apart is hardly a difference, and must not look like one.
+  return 1 - 0.9 * (high - Math.log(layer[key])) / Math.max(high - low, Math.log(1000));
 }
 
 function show() {
