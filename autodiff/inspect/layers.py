@@ -22,6 +22,11 @@ class Layers:
     def __init__(self, model: Any) -> None:
         self.modules: dict[str, Any] = dict(model.named_modules())
         self.parameters: dict[str, Tensor] = dict(model.named_parameters())
+        self.within: dict[str, list[str]] = {}
+        for name in self.parameters:
+            parts = name.split(".")
+            for i in range(len(parts)):
+                self.within.setdefault(".".join(parts[:i]), []).append(name)
         self.outputs: dict[str, Array] = {}
         self.flows: dict[str, Array] = {}
         self.slopes: dict[str, Array] = {}
@@ -67,7 +72,7 @@ class Layers:
 
     def inside(self, path: str) -> list[str]:
         """The names of the parameters of a module and of those in it."""
-        return [name for name in self.parameters if not path or name.startswith(f"{path}.")]
+        return self.within.get(path, [])
 
     def rows(self, called: Mapping[str, Any], times: Mapping[str, Row]) -> list[dict[str, Any]]:
         """A row of the table for each module that was called, each below the one that it stands in."""

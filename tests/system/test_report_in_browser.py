@@ -100,6 +100,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         "plain": report(plain, ad.randn(3, 4), path=folder / "plain.html"),
         "recurrent": report(Recurrent(), ad.randn(3, 40, 4), path=folder / "recurrent.html"),
+        "long": report(nn.Sequential(*[nn.Linear(2, 2) for _ in range(200)]), ad.ones(1, 2), path=folder / "long.html"),
         "odd": report(odd, ad.randn(3, 4), history=history, path=folder / "odd.html"),
     }  # fmt: skip
 
@@ -252,6 +253,14 @@ def test_what_a_loop_repeats_stands_once(pages: dict[str, Path], tmp_path: Path)
     found = seen(pages["recurrent"], "return texts();", tmp_path)
     assert "lstm ×39" in found
     assert len(found) < 50
+
+
+def test_of_very_many_the_first_the_last_and_those_looked_for_are_drawn(pages: dict[str, Path], tmp_path: Path) -> None:
+    script = 'const before = [names(), texts()]; type("130"); return [...before, names()];'
+    before, texts, after = seen(pages["long"], script, tmp_path)
+    assert before == ["", *map(str, range(100)), *map(str, range(150, 200))]
+    assert "50 more, between these, are not drawn" in texts
+    assert set(after) - set(before) == {"130"}
 
 
 def test_names_are_text_and_nothing_more(pages: dict[str, Path], tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ operations.forEach((item, i) => {
   }
 });
 
-const MOST = 150, GAP = 26, ROW = 30, HEIGHT = 38, PAD = 14, TITLE = 24;
+const FIRST = 100, LAST = 50, GAP = 26, ROW = 30, HEIGHT = 38, PAD = 14, TITLE = 24;
 const measure = document.createElement("canvas").getContext("2d");
 measure.font = "12px Helvetica, Arial, sans-serif";
 const wide = (text) => Math.ceil(measure.measureText(text).width);
@@ -43,7 +43,11 @@ const titleOf = (item) => item.kind === "module"
 
 // Gives every item of an open module its place inside it, and the module its size.
 function place(module) {
-  const items = module.children.slice(0, MOST), shown = new Set(items);
+  // Of very many the first and the last, and those that somebody looks for.
+  const late = module.children.length - LAST;
+  const items = module.children.filter((item, i) => i < FIRST || i >= late || item.open || item.match);
+  const shown = new Set(items);
+  module.shown = items;
   module.missing = module.children.length - items.length;
   const before = new Map(items.map((item) => [item, []])), after = new Map(items.map((item) => [item, []]));
   for (const [from, others] of module.links) for (const to of others) {
@@ -114,7 +118,7 @@ function paint(module, into, dx, dy) {
     const lane = x === null ? "" : `${curve(x0, y0, dx + x, y0 + ROW)} L${dx + x},${y1 - ROW} `;
     edge(`M${x0},${y0} ${lane}${x === null ? curve(x0, y0, x1, y1) : curve(dx + x, y1 - ROW, x1, y1)}`);
   }
-  for (const item of module.children.slice(0, MOST)) {
+  for (const item of module.shown) {
     const x = dx + item.x, y = dy + item.y, middle = x + item.width / 2;
     if (module !== top_ && item.enters && item.rank === 0) edge(`M${middle},${dy + TITLE} L${middle},${y}`);
     if (module !== top_ && item.leaves) {
@@ -125,7 +129,7 @@ function paint(module, into, dx, dy) {
   }
   if (module.missing) {
     const text = draw("text", { class: "soft", x: dx + PAD, y: dy + module.height - 8 });
-    text.textContent = `… ${number(module.missing)} more operations are not drawn`;
+    text.textContent = `${number(module.missing)} more, between these, are not drawn`;
     into.append(text);
   }
 }
