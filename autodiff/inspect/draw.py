@@ -10,11 +10,12 @@ from typing import Any
 
 from autodiff.grad_mode import enable_grad
 from autodiff.inspect import folding
-from autodiff.inspect.calls import Call, calls_by_names, watched
+from autodiff.inspect.calls import calls_by_names, with_rules
 from autodiff.inspect.digraph import Drawing, drawing_of
 from autodiff.inspect.folding import Fold
 from autodiff.inspect.structure import identity, structure_of
 from autodiff.inspect.tree import tree_of
+from autodiff.inspect.watching import Watched, watched
 from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
@@ -55,18 +56,19 @@ def draw(what: Any, *inputs: Any, params: Any = None, depth: float | None = None
         )
     made = _run(what, inputs, params) if callable(what) else _Made(what)
     structure = structure_of(_outputs(made.result), made.names | _names(params), made.inputs)
-    calls = made.calls or calls_by_names(structure, params)
+    calls = made.seen.calls or calls_by_names(structure, params)
+    calls = with_rules(structure, calls, made.seen.rules)
     return drawing_of(folding.fold(structure, tree_of(structure, calls), depth, fold))
 
 
 @dataclass
 class _Made:
-    """What is drawn, and what is known of it: names of parameters and inputs, and which module made what."""
+    """What is drawn, and what is known of it: names of parameters and inputs, and what was seen while it was made."""
 
     result: Any
     names: dict[Any, str] = field(default_factory=dict)
     inputs: dict[Any, str] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    seen: Watched = field(default_factory=Watched)
 
 
 def _outputs(result: Any) -> dict[str, Tensor]:
@@ -94,7 +96,7 @@ def _run(function: Any, inputs: tuple[Any, ...], params: Any) -> _Made:
         # An input that requires grad is in the graph, and with it what happens before the first parameter.
         tracked = [_tracked(x) for x in inputs]
         arguments = signature(getattr(function, "forward", function)).bind(*tracked).arguments
-        with enable_grad(), watched(function, params) as calls:
+        with enable_grad(), watched(function, params) as seen:
             result = function(*tracked)
     except Exception as error:
         error.add_note(
@@ -105,7 +107,7 @@ def _run(function: Any, inputs: tuple[Any, ...], params: Any) -> _Made:
     finally:
         set_rng_state(random_state)
     names = _names(function if hasattr(function, "named_parameters") else None)
-    return _Made(result, names, {identity(x): name for name, x in _tensors(arguments)}, calls)
+    return _Made(result, names, {identity(x): name for name, x in _tensors(arguments)}, seen)
 
 
 def _tracked(x: Any) -> Any:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 import autodiff as ad
 import nn
 from autodiff.inspect import draw, render
-from autodiff.inspect.calls import calls_by_names, watched
+from autodiff.inspect.calls import calls_by_names
 from autodiff.inspect.folding import MOST_BOXES, Fold, extent, fits, fold
 from autodiff.inspect.structure import Role, Structure, identity, structure_of
 from autodiff.inspect.tree import Group, tree_of
+from autodiff.inspect.watching import watched
 
 
 class Residual(nn.Module):
@@ -75,11 +76,11 @@ depths = st.sampled_from([None, 0, 1, 2, 3, inf])
 
 
 def run(model: nn.Module) -> tuple[Structure, Group]:
-    with watched(model) as calls:
+    with watched(model) as seen:
         y = model(ad.ones(2, 3, requires_grad=True))
     names = {identity(p): name for name, p in model.named_parameters()}
     structure = structure_of({"y": y}, names, {})
-    return structure, tree_of(structure, calls)
+    return structure, tree_of(structure, seen.calls)
 
 
 def visible(found: Structure) -> dict[str, str]:
