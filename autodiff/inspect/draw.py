@@ -13,6 +13,7 @@ from autodiff.inspect import folding
 from autodiff.inspect.calls import calls_by_names, with_rules
 from autodiff.inspect.digraph import Drawing, drawing_of
 from autodiff.inspect.folding import Fold
+from autodiff.inspect.overlay import Overlay, measured, painted
 from autodiff.inspect.structure import identity, structure_of
 from autodiff.inspect.tree import tree_of
 from autodiff.inspect.watching import Watched, watched
@@ -20,7 +21,14 @@ from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
 
-def draw(what: Any, *inputs: Any, params: Any = None, depth: float | None = None, fold: Fold = None) -> Drawing:
+def draw(
+    what: Any,
+    *inputs: Any,
+    params: Any = None,
+    depth: float | None = None,
+    fold: Fold = None,
+    overlay: Overlay | None = None,
+) -> Drawing:
     """A picture of the recorded graph: parameters and operations by name, shapes on the arrows, the output below.
 
     `what` is a tensor, a list or dict of tensors, or a module (or function) that is run on `inputs`. `params` names
@@ -38,6 +46,16 @@ def draw(what: Any, *inputs: Any, params: Any = None, depth: float | None = None
       module) and `times`; True folds it, False opens it (or draws each of its copies), None leaves it to `depth`.
     - ``fold=False`` draws everything.
 
+    `overlay` colours the boxes and gives each a number, with a legend: "gradients" the norms of the gradients of a loss
+    (or of outputs with more numbers, each times a random one), where vanishing and exploding ones are seen;
+    "activations" the root mean square of the values, as far as the graph still knows them, and how many are zero;
+    "time" that of the forward pass, from one recorded operation to the next, while a model is run; "memory" what is
+    saved for the backward pass; or a dict of numbers by tensor. Blocks that are alike are then drawn one by one, as
+    long as the picture can be read.
+
+    A recorded backward pass (``create_graph=True``) inside a function that is run has frames of its own, with notes of
+    which operation each part is the gradient.
+
     Returns a `graphviz.Digraph`: notebooks show it, `autodiff.inspect.save(graph, "graph.svg")` writes it to a file.
     TypeError for anything else to draw, ValueError if nothing was recorded.
 
@@ -54,11 +72,15 @@ def draw(what: Any, *inputs: Any, params: Any = None, depth: float | None = None
             f"draw got {len(inputs)} more values after a {type(what).__name__}, but only a module or function is run "
             f"on inputs; to name the parameters write draw(loss, params=model)"
         )
-    made = _run(what, inputs, params) if callable(what) else _Made(what)
-    structure = structure_of(_outputs(made.result), made.names | _names(params), made.inputs)
+    made = _run(what, inputs, params, timed=overlay == "time") if callable(what) else _Made(what)
+    outputs = _outputs(made.result)
+    structure = structure_of(outputs, made.names | _names(params), made.inputs)
     calls = made.seen.calls or calls_by_names(structure, params)
     calls = with_rules(structure, calls, made.seen.rules)
-    return drawing_of(folding.fold(structure, tree_of(structure, calls), depth, fold))
+    picture = folding.fold(structure, tree_of(structure, calls), depth, fold, each=overlay is not None)
+    if overlay is not None:
+        picture = painted(picture, *measured(overlay, structure, outputs, made.seen))
+    return drawing_of(picture)
 
 
 @dataclass
@@ -88,7 +110,7 @@ def _outputs(result: Any) -> dict[str, Tensor]:
     return outputs
 
 
-def _run(function: Any, inputs: tuple[Any, ...], params: Any) -> _Made:
+def _run(function: Any, inputs: tuple[Any, ...], params: Any, timed: bool) -> _Made:
     """What a copy of `function` returns, with the names of its parameters and inputs."""
     random_state = get_rng_state()
     try:
@@ -96,7 +118,7 @@ def _run(function: Any, inputs: tuple[Any, ...], params: Any) -> _Made:
         # An input that requires grad is in the graph, and with it what happens before the first parameter.
         tracked = [_tracked(x) for x in inputs]
         arguments = signature(getattr(function, "forward", function)).bind(*tracked).arguments
-        with enable_grad(), watched(function, params) as seen:
+        with enable_grad(), watched(function, params, timed=timed) as seen:
             result = function(*tracked)
     except Exception as error:
         error.add_note(

@@ -29,16 +29,19 @@ MOST_BETWEEN = 3
 Fold: TypeAlias = "Callable[[Group | Repeat], bool | None] | bool | None"
 
 
-def fold(structure: Structure, tree: Group, depth: float | None = None, choose: Fold = None) -> Structure:
+def fold(
+    structure: Structure, tree: Group, depth: float | None = None, choose: Fold = None, each: bool = False
+) -> Structure:
     """The picture of a structure: groups deeper than `depth` are single boxes, by default as many as it takes.
 
     `choose` is called with each group and returns True to fold it, False to open it, None to leave it to `depth`; for a
-    `Repeat` False draws every copy. ``choose=False`` folds nothing at all. Every box of `structure` is one of the
+    `Repeat` False draws every copy. ``choose=False`` folds nothing at all. With `each`, parts that are alike are
+    drawn one by one as long as the picture can be read. Every box of `structure` is one of the
     `members` of exactly one box of the result, apart from leaves that are drawn beside each of their many uses.
     """
     if choose is False:
         return repeat_shared(_Folding(structure, inf, None).picture(tree))
-    short, fitting, found = _readable(structure, tree)
+    short, fitting, found = _readable(structure, tree, each)
     if depth is not None or choose is not None:
         level = fitting if depth is None else depth
         found = repeat_shared(_Folding(structure, level, choose if callable(choose) else None).picture(short))
@@ -47,10 +50,10 @@ def fold(structure: Structure, tree: Group, depth: float | None = None, choose: 
     return found
 
 
-def _readable(structure: Structure, tree: Group) -> tuple[Group, int, Structure]:
+def _readable(structure: Structure, tree: Group, each: bool) -> tuple[Group, int, Structure]:
     """The tree as far as it has to be shortened for a picture that can be read, how deep that goes, and the picture."""
     best = None
-    for short in _ever_shorter(structure, tree):
+    for short in _ever_shorter(structure, tree, each):
         levels = depth_of(short)
         for level in range(levels, -1, -1):
             found = repeat_shared(_Folding(structure, level, None).picture(short))
@@ -63,8 +66,10 @@ def _readable(structure: Structure, tree: Group) -> tuple[Group, int, Structure]
     return best or (short, 0, _without_crowds(_Folding(structure, 0, None).picture(short)))
 
 
-def _ever_shorter(structure: Structure, tree: Group) -> Iterator[Group]:
+def _ever_shorter(structure: Structure, tree: Group, each: bool) -> Iterator[Group]:
     """The tree with repeated modules folded, then repeated patterns of operations, and at last cut into segments."""
+    if each:
+        yield tree
     yield Repeats(structure, patterns=False).fold(tree)
     patterns = Repeats(structure, patterns=True).fold(tree)
     yield patterns
