@@ -12,6 +12,7 @@ import numpy as np
 
 from autodiff.backpropagation import backpropagate
 from autodiff.graph import Leaf, Node
+from autodiff.inspect.recording import Recorded
 from autodiff.inspect.structure import Role, Structure, identity, size
 from autodiff.inspect.watching import Watched
 from autodiff.tensor import Array, Tensor
@@ -115,10 +116,9 @@ def _rgb(colour: str) -> Iterator[int]:
     return (int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
-def measured(
-    overlay: Overlay, structure: Structure, outputs: Mapping[str, Tensor], seen: Watched
-) -> tuple[dict[str, float], Scale, dict[str, str]]:
+def measured(overlay: Overlay, recorded: Recorded) -> tuple[dict[str, float], Scale, dict[str, str]]:
     """The value of each box for an overlay, how they are shown, and what more there is to say of some."""
+    structure, outputs, seen = recorded.structure, recorded.outputs, recorded.seen
     notes: dict[str, str] = {}
     if isinstance(overlay, Mapping):
         given = {identity(tensor): float(value) for tensor, value in overlay.items()}

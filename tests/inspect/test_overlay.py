@@ -22,6 +22,7 @@ from autodiff.inspect.overlay import (
     painted,
     short,
 )
+from autodiff.inspect.recording import record
 from autodiff.inspect.structure import Structure, identity, structure_of
 from autodiff.inspect.watching import Watched
 
@@ -116,8 +117,9 @@ def test_time_is_measured_while_a_model_runs() -> None:
 
 def test_memory_adds_up() -> None:
     model, loss = deep(nn.Sigmoid, layers=2)
-    structure = of(loss, model)
-    values, scale, notes = measured("memory", structure, {"loss": loss}, Watched())
+    recorded = record({"loss": loss}, params=model)
+    structure = recorded.structure
+    values, scale, notes = measured("memory", recorded)
     assert sum(values.values()) == sum(box.saved for box in structure.boxes.values()) > 0
     picture = painted(structure, values, scale, notes)
     assert picture.legend[0] == "saved for the backward pass"

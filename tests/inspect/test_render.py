@@ -126,10 +126,9 @@ class TestWithGraphvizPure:
         assert os.listdir(tmp_path) == ["scripts"]
 
 
-@pytest.mark.skipif(shutil.which("graphviz-pure") is None, reason="graphviz-pure is not installed")
-def test_graphviz_pure_draws(
-    drawing: Drawing, no_graphviz: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.skipif(not PURE, reason="graphviz-pure is not installed")
+@pytest.mark.usefixtures("no_graphviz")
+def test_graphviz_pure_draws(drawing: Drawing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", PURE)
     assert {"w", "2", "mul", "sum", "loss", "(2, 3)", "()"} <= {text.strip() for text in texts(drawing.pipe("svg"))}
     assert save(drawing, tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
