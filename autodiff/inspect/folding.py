@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil, inf, prod
 from typing import Any, TypeAlias
@@ -48,6 +48,11 @@ def fold(
     elif len(found.boxes) < len(structure.boxes):
         found.advice = _advice(structure, found, fitting, depth_of(short) - 1)
     return found
+
+
+def folded_where(structure: Structure, tree: Group, same: Callable[[Iterable[str]], bool]) -> Structure:
+    """The picture of a structure in which just those groups are folded of whose boxes `same` is true."""
+    return repeat_shared(_Folding(structure, inf, lambda part: same(keys_in(part))).picture(tree))
 
 
 def _readable(structure: Structure, tree: Group, each: bool) -> tuple[Group, int, Structure]:
