@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil, inf, prod
@@ -17,14 +17,17 @@ from autodiff.inspect.tree import Group, Item, Repeat, census, depth_of, keys_in
 MOST_BOXES, MOST_ROWS, WIDEST = 60, 40, 24.0
 # A picture of fewer boxes says too little, if there is a longer one.
 ENOUGH = 8
-# Into how many parts a long row of operations, or of modules that all differ, is cut.
-SEGMENTS = 20
+# Into how many parts a long row of operations, or of modules that all differ, is cut; fewer if they depend on each
+# other in so many ways that the arrows take too much room.
+SEGMENTS = 20, 8, 4
 PART = "part "
 # A recurrent network reads its weights at every step. From one box, the arrows of 60 steps took over a minute to lay
 # out and could not be followed; with a box beside each step it takes 3 s.
 MOST_ARROWS = 4
 # Between two boxes no more arrows than this are told apart.
 MOST_BETWEEN = 3
+# About how many inches an arrow takes of each row that it passes.
+ARROW = 0.5
 
 Fold: TypeAlias = "Callable[[Group | Repeat], bool | None] | bool | None"
 
@@ -61,6 +64,8 @@ def _readable(structure: Structure, tree: Group, each: bool) -> tuple[Group, int
     for short in _ever_shorter(structure, tree, each):
         levels = depth_of(short)
         for level in range(levels, -1, -1):
+            if _at_least(short, level + 1) > MOST_BOXES:
+                continue
             found = repeat_shared(_Folding(structure, level, None).picture(short))
             if fits(found):
                 if level == levels or len(found.boxes) >= ENOUGH:
@@ -71,6 +76,15 @@ def _readable(structure: Structure, tree: Group, each: bool) -> tuple[Group, int
     return best or (short, 0, _without_crowds(_Folding(structure, 0, None).picture(short)))
 
 
+def _at_least(item: Item, level: int) -> int:
+    """How many boxes there are if so many groups inside each other are open."""
+    if isinstance(item, str) or level <= 0:
+        return 1
+    if isinstance(item, Repeat):
+        return _at_least(item.body, level)
+    return sum(_at_least(inner, level - 1) for inner in item.items)
+
+
 def _ever_shorter(structure: Structure, tree: Group, each: bool) -> Iterator[Group]:
     """The tree with repeated modules folded, then repeated patterns of operations, and at last cut into segments."""
     if each:
@@ -78,17 +92,19 @@ def _ever_shorter(structure: Structure, tree: Group, each: bool) -> Iterator[Gro
     yield Repeats(structure, patterns=False).fold(tree)
     patterns = Repeats(structure, patterns=True).fold(tree)
     yield patterns
-    yield _segmented(patterns)
+    for segments in SEGMENTS:
+        yield _segmented(patterns, segments)
 
 
-def _segmented(group: Group) -> Group:
-    """The same with long lists of items cut into about `SEGMENTS` groups, and so on inside of these."""
+def _segmented(group: Group, segments: int) -> Group:
+    """The same with long lists of items cut into about so many groups, and so on inside of these."""
     items: list[Item] = list(group.items)
-    if len(items) > 1.5 * SEGMENTS:
-        size = ceil(len(items) / SEGMENTS)
+    if len(items) > 1.5 * segments:
+        size = ceil(len(items) / segments)
         parts = [items[i : i + size] for i in range(0, len(items), size)]
         items = [Group(kind=f"{PART}{i} of {len(parts)}", items=part) for i, part in enumerate(parts, 1)]
-    return Group(group.path, group.kind, [_segmented(item) if isinstance(item, Group) else item for item in items])
+    cut = [_segmented(item, segments) if isinstance(item, Group) else item for item in items]
+    return Group(group.path, group.kind, cut)
 
 
 class _Folding:
@@ -195,10 +211,10 @@ class _Folding:
 
     def drawn_arrows(self) -> list[Arrow]:
         """The arrows without those that other copies repeat, and a few between any two boxes."""
-        uses = Counter((drawn, arrow.head) for arrow, drawn in self.seen_arrows())
+        uses = Counter((drawn, arrow.tail, arrow.head) for arrow, drawn in self.seen_arrows())
         # An operation that reads a tensor twice has two arrows, as long as it is drawn as itself.
         lines: dict[Arrow, int] = {}
-        for (drawn, _), count in uses.items():
+        for (drawn, _, _), count in uses.items():
             whole = Role.FOLDED not in (self.found.boxes[drawn.tail].role, self.found.boxes[drawn.head].role)
             lines[drawn] = max(lines.get(drawn, 1), count if whole else 1)
         between: dict[Any, list[Arrow]] = {}
@@ -302,18 +318,24 @@ def extent(structure: Structure) -> tuple[int, float]:
             missing[head] -= 1
             if not missing[head]:
                 ready.append(head)
-    widths: Counter[int] = Counter()
+    widths: defaultdict[int, float] = defaultdict(float)
     for key in reversed(order):
         # A leaf stands in the row above what reads it first.
         if structure.boxes[key].role is not Role.OPERATION and heads[key]:
             row[key] = min(row[head] for head in heads[key]) - 1
-        widths[row[key]] += _width(structure.boxes[key])  # type: ignore[assignment]
+        widths[row[key]] += _width(structure.boxes[key])
+    for arrow in structure.arrows:
+        for between in range(row[arrow.tail] + 1, row[arrow.head]):
+            widths[between] += ARROW
     return max(row.values(), default=0) + 1, max(widths.values(), default=0)
 
 
 def _width(box: Box) -> float:
     """About how many inches a box and the gap beside it take."""
-    return 0.6 + 0.085 * max(len(box.label), len(box.note))
+    totals = 32 if box.role is Role.FOLDED and box.parameters and box.saved else 16
+    small = max(len(box.note), totals if box.role is Role.FOLDED else 0)
+    text = max(0.09 * len(box.label), 0.07 * small)
+    return 0.6 + text * (1.3 if box.role is Role.OPERATION else 1)
 
 
 def _advice(structure: Structure, found: Structure, level: int, levels: int) -> str:
