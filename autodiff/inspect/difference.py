@@ -126,12 +126,15 @@ def _runs_of(group: Group, same: set[str]) -> Group:
 def _matched(old: Structure, before: list[str], new: Structure, after: list[str]) -> Pairs:
     """Which box of one graph is which of the other: first those that are all alike, between them those of one name."""
     pairs: Pairs = []
-    for alike, a, b in _aligned([_exact(old.boxes[k]) for k in before], [_exact(new.boxes[k]) for k in after]):
+    old_names, new_names = _names(old), _names(new)
+    old_facts = [(old_names[k], _facts(old.boxes[k])) for k in before]
+    new_facts = [(new_names[k], _facts(new.boxes[k])) for k in after]
+    for alike, a, b in _aligned(old_facts, new_facts):
         olds, news = before[a], after[b]
         if alike:
             pairs += zip(olds, news, strict=True)
             continue
-        for named, c, d in _aligned([_name(old.boxes[k]) for k in olds], [_name(new.boxes[k]) for k in news]):
+        for named, c, d in _aligned([old_names[k] for k in olds], [new_names[k] for k in news]):
             if named:
                 pairs += zip(olds[c], news[d], strict=True)
             else:
@@ -145,15 +148,26 @@ def _aligned(before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[bool
         yield tag == "equal", slice(a, b), slice(c, d)
 
 
-def _name(box: Box) -> tuple[bool, str]:
-    """What a box is called without the path of its module, and without the value of a number."""
-    computed = box.role is Role.OPERATION
-    number = box.role is Role.CONSTANT and box.label.strip("-").replace(".", "").isdigit()
-    return computed, "number" if number else box.label if computed else box.label.rpartition(".")[2]
+def _names(structure: Structure) -> dict[str, tuple[str, str]]:
+    """What each box is called, without the value of a number and the path of a module.
+
+    What reads a parameter is a part of its name: the weights of two kinds of layers are not one.
+    """
+    readers = {arrow.tail: structure.boxes[arrow.head].label for arrow in reversed(structure.arrows)}
+    names = {}
+    for key, box in structure.boxes.items():
+        path, _, name = box.label.rpartition(".")
+        if box.role is Role.CONSTANT and box.label.strip("-").replace(".", "").isdigit():
+            names[key] = "number", ""
+        elif box.role in (Role.LEAF, Role.CONSTANT) and path:
+            names[key] = name, readers.get(key, "")
+        else:
+            names[key] = box.label, ""
+    return names
 
 
-def _exact(box: Box) -> tuple[Any, ...]:
-    return (*_name(box), box.role, box.shape, box.dtype)
+def _facts(box: Box) -> tuple[Any, ...]:
+    return box.role, box.shape, box.dtype
 
 
 def _changes(old: Structure, new: Structure, pairs: Pairs) -> dict[str, str]:

@@ -42,6 +42,12 @@ def fold(
     drawn one by one as long as the picture can be read. Every box of `structure` is one of the
     `members` of exactly one box of the result, apart from leaves that are drawn beside each of their many uses.
     """
+    if choose is not None and choose is not False and not callable(choose):
+        raise TypeError(
+            f"expected fold to be a function of a part, which returns True or False, or False; got {choose!r}"
+        )
+    if depth is not None and not depth >= 0:
+        raise ValueError(f"expected depth to be 0 or more: how many levels of modules are open; got {depth!r}")
     if choose is False:
         return repeat_shared(_Folding(structure, inf, None).picture(tree))
     short, fitting, found = _readable(structure, tree, each)

@@ -103,6 +103,8 @@ def _runs(numbers: npt.NDArray[np.int_], period: int, hidden: int) -> Iterator[t
     """Where runs of copies of so many items begin, and how many copies they have, if they hide more than `hidden`."""
     same = np.concatenate(([False], numbers[:-period] == numbers[period:], [False]))
     edges = np.flatnonzero(same[1:] != same[:-1])
-    starts, times = edges[::2], (edges[1::2] - edges[::2]) // period + 1
+    times, rest = np.divmod(edges[1::2] - edges[::2], period)
+    # Copies end where the run ends: the first step of a loop differs from the others more often than the last.
+    starts, times = edges[::2] + rest, times + 1
     worth = (times - 1) * period > hidden
     yield from zip(starts[worth].tolist(), times[worth].tolist(), strict=True)

@@ -277,3 +277,11 @@ def test_hooks_of_the_watched_model_are_gone() -> None:
     model: Any = nn.Linear(2, 2)
     draw(lambda x: model(x).tanh(), ad.ones(1, 2), params=model)
     assert not model._call_hooks
+
+
+def test_what_cannot_be_meant_is_an_error() -> None:
+    y = ad.ones(3, requires_grad=True) * 2
+    with pytest.raises(TypeError, match=r"expected fold to be a function of a part.*got True"):
+        draw(y, fold=True)
+    with pytest.raises(ValueError, match="expected depth to be 0 or more"):
+        draw(y, depth=-1)
