@@ -44,6 +44,7 @@ FRAME = {
     "color": "#b8c2cc",
     "fontsize": "11",
     "fontcolor": "#3d4752",
+    "margin": "12",
     "labeljust": "l",
     "labelloc": "t",
 }

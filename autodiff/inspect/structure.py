@@ -212,8 +212,10 @@ def _about(node: Node) -> str:
 
 def size(count: float) -> str:
     """A number of bytes in the unit that suits it: ``1.5 MB``."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
+    if count < 999.5:
+        return f"{count:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
         count /= 1000
-    return f"{count:,.3g} GB"
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+    return f"{count / 1000:.3g} TB"

@@ -23,7 +23,7 @@ from autodiff.inspect.overlay import (
     short,
 )
 from autodiff.inspect.recording import record
-from autodiff.inspect.structure import Structure, identity, structure_of
+from autodiff.inspect.structure import Structure, identity, size, structure_of
 from autodiff.inspect.watching import Watched
 
 
@@ -161,3 +161,18 @@ def test_a_folded_box_has_the_range_or_the_sum_of_its_members() -> None:
     assert painted(whole, values, OWN, {}).boxes["a"].reading == "2 … 500"
     assert painted(whole, values, SCALES["memory"], {}).boxes["a"].reading == "502 bytes"
     assert [short(x) for x in (460.4, 0.00123, 1.2345e-7)] == ["460", "0.0012", "1.2e-07"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (17.7, "18 bytes"),
+        (999.7, "1 kB"),
+        (1_500_000, "1.5 MB"),
+        (999_600, "1 MB"),
+        (2.5e12, "2,500 GB"),
+    ],
+)
+def test_sizes(count: float, text: str) -> None:
+    assert size(count) == text

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def drawn() -> dict[str, Any]:
 
 def words(svg: str) -> list[str]:
     """The texts without those that are numbers, whose last digit may be another elsewhere."""
-    texts = (text.strip() for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg))
+    texts = (unescape(text).strip() for text in re.findall(r"<text [^>]*>([^<]*)</text>", svg))
     return sorted(text for text in texts if not re.fullmatch(r"[\d.e+-]+", text))
 
 
