@@ -171,7 +171,7 @@ def test_a_folded_box_has_the_range_or_the_sum_of_its_members() -> None:
         (999.7, "1 kB"),
         (1_500_000, "1.5 MB"),
         (999_600, "1 MB"),
-        (2.5e12, "2,500 GB"),
+        (2.5e12, "2.5 TB"),
     ],
 )
 def test_sizes(count: float, text: str) -> None:
