@@ -9,8 +9,9 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from autodiff.inspect.digraph import Drawing, drawing_of
-from autodiff.inspect.folding import fits, fold, folded_where
+from autodiff.inspect.folding import fold, folded_where
 from autodiff.inspect.recording import Recorded, record
+from autodiff.inspect.room import fits
 from autodiff.inspect.structure import Arrow, Box, Role, Structure
 from autodiff.inspect.tree import Group, Item
 

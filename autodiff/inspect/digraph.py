@@ -13,8 +13,8 @@ import graphviz
 
 from autodiff.dtypes import get_default_dtype
 from autodiff.files import write
-from autodiff.inspect.folding import extent
 from autodiff.inspect.render import RenderError, render
+from autodiff.inspect.room import ROW, extent
 from autodiff.inspect.structure import Arrow, Box, Cluster, Role, Structure, size
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -50,8 +50,6 @@ FRAME = {
 }
 # From a part of the graph to the next of its kind, where one stands for all.
 AGAIN = {"style": "dashed", "constraint": "false"}
-# About how many inches a row of boxes and its arrows take.
-ROW = 0.7
 
 
 class Drawing(graphviz.Digraph):

@@ -16,7 +16,8 @@ import autodiff as ad
 import nn
 from autodiff.inspect import draw, render
 from autodiff.inspect.calls import calls_by_names
-from autodiff.inspect.folding import MOST_BOXES, Fold, extent, fits, fold
+from autodiff.inspect.folding import Fold, fold
+from autodiff.inspect.room import MOST_BOXES, extent, fits
 from autodiff.inspect.structure import Role, Structure, identity, structure_of
 from autodiff.inspect.tree import Group, tree_of
 from autodiff.inspect.watching import watched
