@@ -19,6 +19,8 @@ ENOUGH = 8
 # other in so many ways that the arrows take too much room.
 SEGMENTS = 20, 8, 4
 PART = "part "
+# So many inputs and outputs are no part of these.
+MOST_ENDS = 12
 # A recurrent network reads its weights at every step. From one box, the arrows of 60 steps took over a minute to lay
 # out and could not be followed; with a box beside each step it takes 3 s.
 MOST_ARROWS = 4
@@ -95,19 +97,27 @@ def _ever_shorter(structure: Structure, tree: Group, each: bool) -> Iterator[Gro
     yield Repeats(structure, patterns=False).fold(tree)
     patterns = Repeats(structure, patterns=True).fold(tree)
     yield patterns
+    ends = [key for key, box in structure.boxes.items() if box.role in (Role.INPUT, Role.OUTPUT)]
+    apart = set(ends) if len(ends) <= MOST_ENDS else set()
     for segments in SEGMENTS:
-        yield _segmented(patterns, segments)
+        yield _segmented(patterns, segments, apart)
 
 
-def _segmented(group: Group, segments: int) -> Group:
-    """The same with long lists of items cut into about so many groups, and so on inside of these."""
-    items: list[Item] = list(group.items)
+def _segmented(group: Group, segments: int, apart: set[str]) -> Group:
+    """The same with long lists of items cut into about so many groups, but for `apart`, and so on inside of these."""
+    items = [item for item in group.items if item not in apart]
     if len(items) > 1.5 * segments:
         size = ceil(len(items) / segments)
         parts = [items[i : i + size] for i in range(0, len(items), size)]
-        items = [Group(kind=f"{PART}{i} of {len(parts)}", items=part) for i, part in enumerate(parts, 1)]
-    cut = [_segmented(item, segments) if isinstance(item, Group) else item for item in items]
-    return Group(group.path, group.kind, cut)
+        items = [Group(_ends(part), f"{PART}{i} of {len(parts)}", part) for i, part in enumerate(parts, 1)]
+    cut = [_segmented(item, segments, apart) if isinstance(item, Group) else item for item in items]
+    return Group(group.path, group.kind, [*cut, *(item for item in group.items if item in apart)])
+
+
+def _ends(items: Sequence[Item]) -> str:
+    """The paths of the first and the last module among these."""
+    paths = [item.path for item in items if not isinstance(item, str) and item.path]
+    return " … ".join(dict.fromkeys([paths[0], paths[-1]])) if paths else ""
 
 
 class _Folding:
@@ -237,6 +247,7 @@ def _names(named: Group | Repeat, boxes: Sequence[Box]) -> tuple[str, str]:
         return f"{named.kind or named.path}{times}", named.path if named.kind else ""
     operations = Counter(box.label for box in boxes if box.role is Role.OPERATION)
     most = census(Counter({label: count // named.times for label, count in operations.items()}))
+    most = most or f"{len(boxes):,} tensors"
     return f"{named.kind}{times}".strip() or "operations", "" if named.kind and not named.kind.startswith(
         "part "
     ) else most
