@@ -1,14 +1,13 @@
-"""Which call of which module made each operation: watched while a model runs, or read off the names of parameters."""
+"""Which call of which module made each operation: read off the names of parameters, or off what `watching` saw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from bisect import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, TypeVar
 
-from autodiff.graph import tick
 from autodiff.inspect.structure import Role, Structure
 
 Part = TypeVar("Part")
@@ -24,37 +23,23 @@ class Call:
     end: int
 
 
-@contextmanager
-def watched(*models: Any) -> Iterator[list[Call]]:
-    """The calls of all modules inside `models`, which fills while the block runs; a function has none to watch."""
-    calls: list[Call] = []
-    running: list[int] = []
-    handles = []
-    modules = {id(module): (path, module) for model in models for path, module in _modules(model)}
-    for path, module in modules.values():
+@dataclass(frozen=True)
+class Rule:
+    """One run of a derivative in a recorded backward pass: that of the operation `name`, which was recorded at `time`,
+    between the ticks `start` and `end`."""
 
-        def left(module: Any, inputs: Any, output: Any, path: str = path) -> None:
-            calls.append(Call(path, type(module).__name__, running.pop(), tick()))
-
-        handles.append(module.register_forward_pre_hook(lambda module, inputs: running.append(tick())))
-        handles.append(module.register_forward_hook(left))
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _modules(model: Any) -> list[tuple[str, Any]]:
-    named = list(model.named_modules()) if hasattr(model, "named_modules") else []
-    return [(path, module) for path, module in named if hasattr(module, "register_forward_hook")]
+    name: str
+    time: int
+    start: int
+    end: int
 
 
 def calls_by_names(structure: Structure, params: Any) -> list[Call]:
     """Calls as far as the names of parameters tell: an operation that reads ``encoder.0.weight`` belongs to
     ``encoder.0``, and one between two of a module's operations to that module."""
-    kinds = {path: type(module).__name__ for path, module in _modules(params)}
-    times = {key: node.time for key, node in structure.nodes.items() if structure.boxes[key].role is Role.OPERATION}
+    named = params.named_modules() if hasattr(params, "named_modules") else ()
+    kinds = {path: type(module).__name__ for path, module in named}
+    times = {key: structure.nodes[key].time for key in operations(structure)}
     owners: dict[str, list[tuple[str, ...]]] = {}
     for arrow in structure.arrows:
         name = structure.boxes[arrow.tail].label
@@ -96,19 +81,46 @@ def _runs(paths: Sequence[tuple[str, ...]], times: Sequence[int], kinds: Mapping
     return calls
 
 
-def homes(structure: Structure, calls: Sequence[Call]) -> dict[str, tuple[Call, ...]]:
-    """The calls around each operation, outermost first."""
+def with_rules(structure: Structure, calls: Sequence[Call], rules: Sequence[Rule]) -> list[Call]:
+    """The calls and, around what a recorded backward pass made, the frames of the modules once more.
+
+    What a rule made gets a note of which operation it is the gradient.
+    """
+    around = homes([rule.time for rule in rules], calls)
+    rules = sorted(rules, key=lambda rule: rule.start)
+    starts = [rule.start for rule in rules]
+    times = {key: structure.nodes[key].time for key in operations(structure)}
+    paths: list[tuple[str, ...]] = []
+    for key, time in times.items():
+        found = bisect(starts, time) - 1
+        rule = rules[found] if found >= 0 and time < rules[found].end else None
+        if rule is None:
+            paths.append(())
+            continue
+        path = around[rule.time][-1].path if around[rule.time] else ""
+        paths.append(tuple(f"gradient.{path}".rstrip(".").split(".")))
+        box = structure.boxes[key]
+        structure.boxes[key] = replace(box, note=box.note or f"gradient of {rule.name}")
+    again = _runs(paths, list(times.values()), {})
+    return [*calls, *(replace(call, path=call.path.partition(".")[2], kind="gradient") for call in again)]
+
+
+def operations(structure: Structure) -> list[str]:
+    """The keys of what was computed, in the order of recording."""
+    return [key for key, box in structure.boxes.items() if box.role is Role.OPERATION]
+
+
+def homes(times: Iterable[int], calls: Iterable[Call]) -> dict[int, tuple[Call, ...]]:
+    """The calls that ran at each time, outermost first."""
     waiting = sorted(calls, key=lambda call: (call.start, -call.end), reverse=True)
     around: list[Call] = []
     found = {}
-    for key, node in structure.nodes.items():
-        if structure.boxes[key].role is not Role.OPERATION:
-            continue
-        while around and around[-1].end < node.time:
+    for time in sorted(times):
+        while around and around[-1].end < time:
             around.pop()
-        while waiting and waiting[-1].start <= node.time:
+        while waiting and waiting[-1].start <= time:
             call = waiting.pop()
-            if call.end >= node.time:
+            if call.end >= time:
                 around.append(call)
-        found[key] = tuple(around)
+        found[time] = tuple(around)
     return found

@@ -13,12 +13,12 @@ import graphviz
 
 from autodiff.dtypes import get_default_dtype
 from autodiff.files import write
-from autodiff.inspect.folding import extent
 from autodiff.inspect.render import RenderError, render
-from autodiff.inspect.structure import Arrow, Box, Cluster, Role, Structure
+from autodiff.inspect.room import ROW, extent
+from autodiff.inspect.structure import Arrow, Box, Cluster, Role, Structure, size
 
 FONT = "Helvetica,Arial,sans-serif"
-GREY = "#5f6b7a"
+GREY, DARK = "#5f6b7a", "#1f2933"
 GRAPH = {"fontname": FONT, "nodesep": "0.3", "ranksep": "0.35", "pad": "0.2"}
 # ordering=in: the operands of an operation stand from left to right as they stand in the call.
 NODE = {"ordering": "in", "fontname": FONT, "fontsize": "12", "height": "0.35", "margin": "0.12,0.05"}
@@ -44,19 +44,18 @@ FRAME = {
     "color": "#b8c2cc",
     "fontsize": "11",
     "fontcolor": "#3d4752",
+    "margin": "12",
     "labeljust": "l",
     "labelloc": "t",
 }
 # From a part of the graph to the next of its kind, where one stands for all.
 AGAIN = {"style": "dashed", "constraint": "false"}
-# About how many inches a row of boxes and its arrows take.
-ROW = 0.7
 
 
 class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` of a recorded graph, which notebooks show as it is.
 
-    `render`, `pipe` and the display in notebooks use a system Graphviz where there is one, else pygraphviz.
+    `render`, `pipe` and the display in notebooks use a system Graphviz where there is one, else a package that has one.
     ``source`` is the text in Graphviz's language; `autodiff.inspect.save` writes a file.
     """
 
@@ -111,6 +110,8 @@ def drawing_of(structure: Structure) -> Drawing:
         drawing.attr(ratio="0.5")
     if structure.advice:
         drawing.attr(label=_plain(structure.advice), labelloc="b", fontsize="10", fontcolor=GREY)
+    if structure.legend:
+        drawing.node("legend", _legend(*structure.legend), shape="plain", tooltip="legend")
     _add_boxes(drawing, structure, "", _inside(structure))
     # Frames stand below each other if the parameters of the next begin below what the last ends in, and else side by
     # side, as a staircase.
@@ -123,7 +124,7 @@ def drawing_of(structure: Structure) -> Drawing:
         looks = AGAIN if arrow.again else {"weight": "4" if trunk else "1"}
         if trunk and boxes[arrow.tail].inside != boxes[arrow.head].inside and arrow.head in beside:
             looks["minlen"] = "2"
-        drawing.edge(arrow.tail, arrow.head, label, tooltip=label, **looks)
+        drawing.edge(arrow.tail, arrow.head, "" if arrow.again else label, tooltip=label, **looks)
     return drawing
 
 
@@ -163,13 +164,22 @@ def _plain(text: str) -> str:
 
 def _label(box: Box) -> str:
     lines = [box.note, *(_totals(box) if box.role is Role.FOLDED else ()), box.reading]
-    return _html(box.label, lines) if any(lines) else _plain(box.label)
+    return _html(box.label, lines, colour=DARK if box.fill else GREY) if any(lines) else _plain(box.label)
 
 
-def _html(label: str, lines: Sequence[str], align: str = "center") -> str:
+def _html(label: str, lines: Sequence[str], align: str = "center", colour: str = GREY) -> str:
     end = f'<br align="{align}"/>'
-    small = [f'<font point-size="10" color="{GREY}">{escape(line)}</font>' for line in lines if line]
+    small = [f'<font point-size="10" color="{colour}">{escape(line)}</font>' for line in lines if line]
     return f"<{end.join([escape(label), *small])}{end if align != 'center' else ''}>"
+
+
+def _legend(title: str, *colours: tuple[str, str]) -> str:
+    """A table of colours with what they stand for."""
+    cells = "".join(f'<td bgcolor="{colour}">{escape(text)}</td>' for colour, text in colours)
+    return (
+        f'<<table border="0" cellborder="1" cellspacing="0" cellpadding="5" color="{GREY}">'
+        f'<tr><td border="0" colspan="{len(colours)}">{escape(title)}</td></tr><tr>{cells}</tr></table>>'
+    )
 
 
 def _totals(thing: Box | Cluster) -> list[str]:
@@ -180,12 +190,3 @@ def _totals(thing: Box | Cluster) -> list[str]:
     parameters = f"{thing.parameters // thing.times:,} parameters" if thing.parameters else ""
     saved = f"{size(thing.saved / thing.times)} saved" if thing.saved else ""
     return [" · ".join(filter(None, [parameters, saved])) + (" in all" if "×" in thing.label else "")]
-
-
-def size(count: float) -> str:
-    """A number of bytes in the unit that suits it: ``1.5 MB``."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.3g} GB"

@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil, inf, prod
 from typing import Any, TypeAlias
 
 from autodiff.inspect.repeats import Repeats
+from autodiff.inspect.room import MOST_BOXES, fits
 from autodiff.inspect.structure import Arrow, Box, Cluster, Role, Structure
 from autodiff.inspect.tree import Group, Item, Repeat, census, depth_of, keys_in
 
-# What is seen at a glance, and can be read on a screen: at a height of 1,600 pixels 40 rows of boxes have letters of
-# 9 pixels, and so has a width of 24 inches.
-MOST_BOXES, MOST_ROWS, WIDEST = 60, 40, 24.0
 # A picture of fewer boxes says too little, if there is a longer one.
 ENOUGH = 8
-# Into how many parts a long row of operations, or of modules that all differ, is cut.
-SEGMENTS = 20
+# Into how many parts a long row of operations, or of modules that all differ, is cut; fewer if they depend on each
+# other in so many ways that the arrows take too much room.
+SEGMENTS = 20, 8, 4
 PART = "part "
+# So many inputs and outputs are no part of these.
+MOST_ENDS = 12
 # A recurrent network reads its weights at every step. From one box, the arrows of 60 steps took over a minute to lay
 # out and could not be followed; with a box beside each step it takes 3 s.
 MOST_ARROWS = 4
 # Between two boxes no more arrows than this are told apart.
 MOST_BETWEEN = 3
 
+
 Fold: TypeAlias = "Callable[[Group | Repeat], bool | None] | bool | None"
 
 
-def fold(structure: Structure, tree: Group, depth: float | None = None, choose: Fold = None) -> Structure:
+def fold(
+    structure: Structure, tree: Group, depth: float | None = None, choose: Fold = None, each: bool = False
+) -> Structure:
     """The picture of a structure: groups deeper than `depth` are single boxes, by default as many as it takes.
 
     `choose` is called with each group and returns True to fold it, False to open it, None to leave it to `depth`; for a
-    `Repeat` False draws every copy. ``choose=False`` folds nothing at all. Every box of `structure` is one of the
+    `Repeat` False draws every copy. ``choose=False`` folds nothing at all. With `each`, parts that are alike are
+    drawn one by one as long as the picture can be read. Every box of `structure` is one of the
     `members` of exactly one box of the result, apart from leaves that are drawn beside each of their many uses.
     """
+    if choose is not None and choose is not False and not callable(choose):
+        raise TypeError(
+            f"expected fold to be a function of a part, which returns True or False, or False; got {choose!r}"
+        )
+    if depth is not None and not depth >= 0:
+        raise ValueError(f"expected depth to be 0 or more: how many levels of modules are open; got {depth!r}")
     if choose is False:
         return repeat_shared(_Folding(structure, inf, None).picture(tree))
-    short, fitting, found = _readable(structure, tree)
+    short, fitting, found = _readable(structure, tree, each)
     if depth is not None or choose is not None:
         level = fitting if depth is None else depth
         found = repeat_shared(_Folding(structure, level, choose if callable(choose) else None).picture(short))
@@ -47,12 +58,19 @@ def fold(structure: Structure, tree: Group, depth: float | None = None, choose: 
     return found
 
 
-def _readable(structure: Structure, tree: Group) -> tuple[Group, int, Structure]:
+def folded_where(structure: Structure, tree: Group, same: Callable[[Iterable[str]], bool]) -> Structure:
+    """The picture of a structure in which just those groups are folded of whose boxes `same` is true."""
+    return repeat_shared(_Folding(structure, inf, lambda part: same(keys_in(part))).picture(tree))
+
+
+def _readable(structure: Structure, tree: Group, each: bool) -> tuple[Group, int, Structure]:
     """The tree as far as it has to be shortened for a picture that can be read, how deep that goes, and the picture."""
     best = None
-    for short in _ever_shorter(structure, tree):
+    for short in _ever_shorter(structure, tree, each):
         levels = depth_of(short)
         for level in range(levels, -1, -1):
+            if _at_least(short, level + 1) > MOST_BOXES:
+                continue
             found = repeat_shared(_Folding(structure, level, None).picture(short))
             if fits(found):
                 if level == levels or len(found.boxes) >= ENOUGH:
@@ -63,22 +81,43 @@ def _readable(structure: Structure, tree: Group) -> tuple[Group, int, Structure]
     return best or (short, 0, _without_crowds(_Folding(structure, 0, None).picture(short)))
 
 
-def _ever_shorter(structure: Structure, tree: Group) -> Iterator[Group]:
+def _at_least(item: Item, level: int) -> int:
+    """How many boxes there are if so many groups inside each other are open."""
+    if isinstance(item, str) or level <= 0:
+        return 1
+    if isinstance(item, Repeat):
+        return _at_least(item.body, level)
+    return sum(_at_least(inner, level - 1) for inner in item.items)
+
+
+def _ever_shorter(structure: Structure, tree: Group, each: bool) -> Iterator[Group]:
     """The tree with repeated modules folded, then repeated patterns of operations, and at last cut into segments."""
+    if each:
+        yield tree
     yield Repeats(structure, patterns=False).fold(tree)
     patterns = Repeats(structure, patterns=True).fold(tree)
     yield patterns
-    yield _segmented(patterns)
+    ends = [key for key, box in structure.boxes.items() if box.role in (Role.INPUT, Role.OUTPUT)]
+    apart = set(ends) if len(ends) <= MOST_ENDS else set()
+    for segments in SEGMENTS:
+        yield _segmented(patterns, segments, apart)
 
 
-def _segmented(group: Group) -> Group:
-    """The same with long lists of items cut into about `SEGMENTS` groups, and so on inside of these."""
-    items: list[Item] = list(group.items)
-    if len(items) > 1.5 * SEGMENTS:
-        size = ceil(len(items) / SEGMENTS)
+def _segmented(group: Group, segments: int, apart: set[str]) -> Group:
+    """The same with long lists of items cut into about so many groups, but for `apart`, and so on inside of these."""
+    items = [item for item in group.items if item not in apart]
+    if len(items) > 1.5 * segments:
+        size = ceil(len(items) / segments)
         parts = [items[i : i + size] for i in range(0, len(items), size)]
-        items = [Group(kind=f"{PART}{i} of {len(parts)}", items=part) for i, part in enumerate(parts, 1)]
-    return Group(group.path, group.kind, [_segmented(item) if isinstance(item, Group) else item for item in items])
+        items = [Group(_ends(part), f"{PART}{i} of {len(parts)}", part) for i, part in enumerate(parts, 1)]
+    cut = [_segmented(item, segments, apart) if isinstance(item, Group) else item for item in items]
+    return Group(group.path, group.kind, [*cut, *(item for item in group.items if item in apart)])
+
+
+def _ends(items: Sequence[Item]) -> str:
+    """The paths of the first and the last module among these."""
+    paths = [item.path for item in items if not isinstance(item, str) and item.path]
+    return " … ".join(dict.fromkeys([paths[0], paths[-1]])) if paths else ""
 
 
 class _Folding:
@@ -185,10 +224,10 @@ class _Folding:
 
     def drawn_arrows(self) -> list[Arrow]:
         """The arrows without those that other copies repeat, and a few between any two boxes."""
-        uses = Counter((drawn, arrow.head) for arrow, drawn in self.seen_arrows())
+        uses = Counter((drawn, arrow.tail, arrow.head) for arrow, drawn in self.seen_arrows())
         # An operation that reads a tensor twice has two arrows, as long as it is drawn as itself.
         lines: dict[Arrow, int] = {}
-        for (drawn, _), count in uses.items():
+        for (drawn, _, _), count in uses.items():
             whole = Role.FOLDED not in (self.found.boxes[drawn.tail].role, self.found.boxes[drawn.head].role)
             lines[drawn] = max(lines.get(drawn, 1), count if whole else 1)
         between: dict[Any, list[Arrow]] = {}
@@ -208,6 +247,7 @@ def _names(named: Group | Repeat, boxes: Sequence[Box]) -> tuple[str, str]:
         return f"{named.kind or named.path}{times}", named.path if named.kind else ""
     operations = Counter(box.label for box in boxes if box.role is Role.OPERATION)
     most = census(Counter({label: count // named.times for label, count in operations.items()}))
+    most = most or f"{len(boxes):,} tensors"
     return f"{named.kind}{times}".strip() or "operations", "" if named.kind and not named.kind.startswith(
         "part "
     ) else most
@@ -266,44 +306,6 @@ def _crowd(boxes: list[Box]) -> Box:
         members=tuple(key for box in boxes for key in box.members),
         parameters=sum(box.parameters for box in boxes),
     )
-
-
-def fits(structure: Structure) -> bool:
-    """Whether a picture has few enough boxes, rows and columns to be read."""
-    rows, width = extent(structure)
-    return len(structure.boxes) <= MOST_BOXES and rows <= MOST_ROWS and width <= WIDEST
-
-
-def extent(structure: Structure) -> tuple[int, float]:
-    """About how many rows Graphviz will need for a picture, and how many inches for the widest."""
-    heads: dict[str, list[str]] = {key: [] for key in structure.boxes}
-    missing = Counter(arrow.head for arrow in structure.arrows if not arrow.again)
-    for arrow in structure.arrows:
-        if not arrow.again:
-            heads[arrow.tail].append(arrow.head)
-    row = dict.fromkeys(structure.boxes, 0)
-    ready = [key for key in structure.boxes if not missing[key]]
-    order = []
-    while ready:
-        key = ready.pop()
-        order.append(key)
-        for head in heads[key]:
-            row[head] = max(row[head], row[key] + 1)
-            missing[head] -= 1
-            if not missing[head]:
-                ready.append(head)
-    widths: Counter[int] = Counter()
-    for key in reversed(order):
-        # A leaf stands in the row above what reads it first.
-        if structure.boxes[key].role is not Role.OPERATION and heads[key]:
-            row[key] = min(row[head] for head in heads[key]) - 1
-        widths[row[key]] += _width(structure.boxes[key])  # type: ignore[assignment]
-    return max(row.values(), default=0) + 1, max(widths.values(), default=0)
-
-
-def _width(box: Box) -> float:
-    """About how many inches a box and the gap beside it take."""
-    return 0.6 + 0.085 * max(len(box.label), len(box.note))
 
 
 def _advice(structure: Structure, found: Structure, level: int, levels: int) -> str:

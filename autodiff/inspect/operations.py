@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from autodiff.inspect.calls import Call, homes
+from autodiff.inspect.calls import Call, homes, operations
 from autodiff.inspect.structure import Role, Structure
 
 SHOWN = (Role.OPERATION, Role.INPUT, Role.OUTPUT)
@@ -18,7 +18,9 @@ def operations_of(structure: Structure, calls: Sequence[Call]) -> list[dict[str,
     A module that is called again does the same: the operations of all its calls are one, and so are those of a loop
     that read from and are read by the same. ``times`` counts them.
     """
-    inside = {key: home[-1] for key, home in homes(structure, calls).items() if home}
+    times = {key: structure.nodes[key].time for key in operations(structure)}
+    around = homes(times.values(), calls)
+    inside = {key: around[time][-1] for key, time in times.items() if around[time]}
     first: dict[str, str] = {}
     known: dict[Hashable, str] = {}
     positions: Counter[Call] = Counter()

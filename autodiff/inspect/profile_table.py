@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autodiff.inspect.structure import size
+
 HEAD = ("calls", "forward ms", "backward ms", "share", "made", "saved")
 
 
@@ -91,16 +93,3 @@ def duration(seconds: float) -> str:
         if seconds >= factor:
             return f"{seconds / factor:.1f} {unit}"
     return f"{seconds / 1e-6:.1f} µs"
-
-
-def size(count: float) -> str:
-    """Bytes in a unit that suits them.
-
-    >>> size(12), size(4096), size(3_500_000)
-    ('12 B', '4.0 KiB', '3.3 MiB')
-    """
-    units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    while count >= 1024 and len(units) > 1:
-        count /= 1024
-        units.pop(0)
-    return f"{count:.{units[0] != 'B':d}f} {units[0]}"

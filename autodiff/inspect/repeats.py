@@ -66,8 +66,7 @@ class Repeats:
         hidden = 0
         numbers = np.array(ids)
         for period in range(1, min(len(items) // 2, LONGEST) + 1):
-            for start, stop in _stretches(numbers[:-period] == numbers[period:]):
-                times = (stop - start) // period + 1
+            for start, times in _runs(numbers, period, hidden):
                 copy = items[start : start + period]
                 if (times - 1) * period <= hidden or not self.worth(copy, times):
                     continue
@@ -100,7 +99,12 @@ def _starts(start: int, period: int, times: int) -> range:
     return range(start, start + period * times, period)
 
 
-def _stretches(same: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Where an array is true, as half-open intervals."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+def _runs(numbers: npt.NDArray[np.int_], period: int, hidden: int) -> Iterator[tuple[int, int]]:
+    """Where runs of copies of so many items begin, and how many copies they have, if they hide more than `hidden`."""
+    same = np.concatenate(([False], numbers[:-period] == numbers[period:], [False]))
+    edges = np.flatnonzero(same[1:] != same[:-1])
+    times, rest = np.divmod(edges[1::2] - edges[::2], period)
+    # Copies end where the run ends: the first step of a loop differs from the others more often than the last.
+    starts, times = edges[::2] + rest, times + 1
+    worth = (times - 1) * period > hidden
+    yield from zip(starts[worth].tolist(), times[worth].tolist(), strict=True)

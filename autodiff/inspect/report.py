@@ -16,15 +16,14 @@ import numpy as np
 
 from autodiff.files import write
 from autodiff.grad_mode import enable_grad
-from autodiff.inspect.calls import watched
 from autodiff.inspect.curves import curves_of
 from autodiff.inspect.flame import flame_of
 from autodiff.inspect.layers import Layers
-from autodiff.inspect.lint import lint
 from autodiff.inspect.operations import operations_of, shape_text
 from autodiff.inspect.profile import profile
-from autodiff.inspect.profile_table import duration, size
-from autodiff.inspect.structure import identity, structure_of
+from autodiff.inspect.profile_table import duration
+from autodiff.inspect.structure import identity, size, structure_of
+from autodiff.inspect.watching import watched
 from autodiff.random import get_rng_state, set_rng_state
 from autodiff.tensor import Tensor
 
@@ -108,15 +107,15 @@ def _looked_at(model: Any, optimizer: Any, batch: Any, loss: Any, random_state: 
         tracked = [
             x.detach().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs
         ]
-        with watched(model) as calls, layers.watching():
+        with watched(model) as seen, layers.watching():
             outputs, value = forward(*tracked)
         structure = structure_of(
             outputs,
             {identity(p): name for name, p in model.named_parameters()},
             {identity(x): f"input {i}" if i else "input" for i, x in enumerate(tracked) if isinstance(x, Tensor)},
         )
-        called = dict.fromkeys(call.path for call in sorted(calls, key=lambda call: call.start))
-        graph = operations_of(structure, calls)
+        called = dict.fromkeys(call.path for call in sorted(seen.calls, key=lambda call: call.start))
+        graph = operations_of(structure, seen.calls)
         value.backward()
         layers.gradients()
         # A step as it is made, whose inputs mostly have no gradient.
@@ -151,6 +150,9 @@ def _step(model: Any, optimizer: Any, layers: Layers, again: Any) -> list[str]:
     """What `lint` finds, and how far a step of the optimizer changes the layers."""
     if optimizer is None:
         return []
+    # Of the whole package, which has imported this file by now.
+    from autodiff.inspect import lint
+
     findings = [str(finding) for finding in lint(model, optimizer)]
 
     def closure() -> Any:

@@ -86,7 +86,8 @@ class Cluster:
 class Structure:
     """The boxes of a picture by key, inputs before what is computed from them, the arrows and the frames.
 
-    `nodes` are what leaves and operations were recorded as; `advice` is a sentence for the reader of the picture.
+    `nodes` are what leaves and operations were recorded as; `advice` is a sentence for the reader of the
+    picture, `legend` the title of an overlay and its colours, each with the text of its value.
     """
 
     boxes: dict[str, Box] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class Structure:
     clusters: dict[str, Cluster] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     advice: str = ""
+    legend: tuple[Any, ...] = ()
 
 
 def identity(tensor: Tensor) -> Any:
@@ -206,3 +208,14 @@ def _kind(leaf: Any) -> str:
 def _about(node: Node) -> str:
     params = [f"{name}: {describe(value)}" for name, value in (node.params or {}).items()]
     return "\n".join([node.op.doc, *params])
+
+
+def size(count: float) -> str:
+    """A number of bytes in the unit that suits it: ``1.5 MB``."""
+    if count < 999.5:
+        return f"{count:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+    return f"{count / 1000:.3g} TB"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from autodiff.inspect.calls import Call, beginning, homes
+from autodiff.inspect.calls import Call, beginning, homes, operations
 from autodiff.inspect.structure import Role, Structure
 
 Item: TypeAlias = "str | Group | Repeat"
@@ -69,7 +69,9 @@ def depth_of(item: Item) -> int:
 
 def tree_of(structure: Structure, calls: Sequence[Call]) -> Group:
     """All boxes by the calls that made them; a leaf or constant stands before what reads it, where all of that is."""
-    around = homes(structure, calls)
+    times = {key: structure.nodes[key].time for key in operations(structure)}
+    at = homes(times.values(), calls)
+    around = {key: at[time] for key, time in times.items()}
     operands: dict[str, list[str]] = {}
     read_in: dict[str, list[tuple[Call, ...]]] = {}
     for arrow in structure.arrows:

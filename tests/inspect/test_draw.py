@@ -10,6 +10,7 @@ import pytest
 
 import autodiff as ad
 import nn
+from autodiff import backpropagation, recorders
 from autodiff.inspect import Drawing, draw
 from autodiff.inspect.folding import MOST_ARROWS
 
@@ -191,6 +192,28 @@ def test_the_graph_of_a_gradient() -> None:
     (g,) = ad.grad(x.tanh(), x, create_graph=True)
     labels = set(Read(draw({"slope": g}, params={"x": x})).labels.values())
     assert {"x", "tanh", "mul", "slope"} <= labels
+
+
+def test_a_recorded_backward_pass_says_whose_derivative_made_what() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def penalty(x: ad.Tensor) -> ad.Tensor:
+        (slope,) = ad.grad(model(x).sum(), x, create_graph=True)
+        return (slope * slope).sum()
+
+    pull, tick = backpropagation._pull, recorders.tick
+    source = draw(penalty, ad.ones(5, 3), params=model).source
+    assert (backpropagation._pull, recorders.tick) == (pull, tick)
+    notes = re.findall(r"label=<(\w+)<br [^>]*/><font [^>]*>(gradient of \w+)<", source)
+    assert sorted(notes) == [
+        ("matmul", "gradient of linear"),
+        ("matmul", "gradient of linear"),
+        ("mul", "gradient of tanh"),
+        ("mul", "gradient of tanh"),
+        ("sub", "gradient of tanh"),
+    ]
+    assert re.search(r"label=<gradient<br", source)
+    assert "label=sum " in source
 
 
 def test_a_graph_stays_drawable_after_backward() -> None:

@@ -4,7 +4,9 @@ import re
 import time
 from collections import Counter
 from math import inf
+from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -13,10 +15,12 @@ from hypothesis import strategies as st
 import autodiff as ad
 import nn
 from autodiff.inspect import draw, render
-from autodiff.inspect.calls import calls_by_names, watched
-from autodiff.inspect.folding import MOST_BOXES, Fold, extent, fits, fold
+from autodiff.inspect.calls import calls_by_names
+from autodiff.inspect.folding import Fold, fold
+from autodiff.inspect.room import MOST_BOXES, extent, fits
 from autodiff.inspect.structure import Role, Structure, identity, structure_of
 from autodiff.inspect.tree import Group, tree_of
+from autodiff.inspect.watching import watched
 
 
 class Residual(nn.Module):
@@ -75,11 +79,11 @@ depths = st.sampled_from([None, 0, 1, 2, 3, inf])
 
 
 def run(model: nn.Module) -> tuple[Structure, Group]:
-    with watched(model) as calls:
+    with watched(model) as seen:
         y = model(ad.ones(2, 3, requires_grad=True))
     names = {identity(p): name for name, p in model.named_parameters()}
     structure = structure_of({"y": y}, names, {})
-    return structure, tree_of(structure, calls)
+    return structure, tree_of(structure, seen.calls)
 
 
 def visible(found: Structure) -> dict[str, str]:
@@ -190,6 +194,64 @@ def test_a_wide_graph_is_folded_until_it_can_be_read() -> None:
     check(structure, found)
 
 
+def loop() -> ad.Tensor:
+    x, w = ad.ones(3), ad.ones(3, requires_grad=True)
+    for _ in range(1500):
+        x = (x * w).tanh()
+    return x
+
+
+def tangle() -> list[ad.Tensor]:
+    """Each of 3,000 operations reads any of those before."""
+    numbers = Random(0)
+    values = [ad.ones(3, requires_grad=True) for _ in range(100)]
+    while len(values) < 3000:
+        a, b = numbers.choice(values), numbers.choice(values)
+        values.append(numbers.choice([lambda a, b: a + b, lambda a, b: a.tanh(), lambda a, b: a * b])(a, b))
+    return values[-20:]
+
+
+def fan() -> list[ad.Tensor]:
+    """A thousand outputs of one leaf, with nothing between them."""
+    w, numbers = ad.ones(3, requires_grad=True), Random(0)
+    return [getattr(w, numbers.choice(["tanh", "exp", "sin", "cos", "sigmoid"]))() for _ in range(1000)]
+
+
+def unlike() -> ad.Tensor:
+    """A hundred modules, none as the one before."""
+    layers = [nn.Sequential(nn.Linear(4 + i, 5 + i), nn.Tanh(), nn.Linear(5 + i, 5 + i)) for i in range(100)]
+    return nn.Sequential(*layers)(ad.ones(2, 4))
+
+
+@pytest.mark.skipif(not render.available(), reason="there is no Graphviz: pip install 'autodiff-numpy[viz]'")
+@pytest.mark.parametrize("graph", [loop, tangle, fan, unlike])
+def test_a_picture_of_a_large_graph_can_be_read(graph: Any) -> None:
+    recorded = graph()
+    start = time.perf_counter()
+    root = ElementTree.fromstring(render.render(draw(recorded).source, "svg"))
+    assert time.perf_counter() - start < 5
+    svg = "{http://www.w3.org/2000/svg}"
+    left, top, width, height = map(float, root.attrib["viewBox"].split())
+    boxes = [g for g in root.iter(f"{svg}g") if g.attrib.get("class") == "node"]
+    assert 3 <= len(boxes) <= MOST_BOXES
+    assert width <= 3 * height
+    # The letters of labels are 12 points high; 8 pixels can be read.
+    assert 12 * 1600 / max(width, height) >= 8
+    for text in root.iter(f"{svg}text"):
+        long = 0.5 * float(text.attrib["font-size"]) * len(text.text or "")
+        start_x = float(text.attrib["x"]) - {"middle": long / 2, "end": long}.get(text.attrib["text-anchor"], 0)
+        x, y = start_x + float(_moved(root, svg)[0]), float(text.attrib["y"]) + float(_moved(root, svg)[1])
+        assert left - 1 <= x
+        assert x + long <= left + width + 1
+        assert top <= y <= top + height
+
+
+def _moved(root: ElementTree.Element, svg: str) -> list[str]:
+    """By how much the whole picture is moved."""
+    graph = next(g for g in root.iter(f"{svg}g") if g.attrib.get("class") == "graph")
+    return re.findall(r"translate\(([-\d.]+)[ ,]([-\d.]+)\)", graph.attrib["transform"])[0]
+
+
 def test_what_needs_no_folding_has_no_advice() -> None:
     w = ad.ones(3, requires_grad=True)
     assert "fold=False" not in draw((w * w).sum()).source
@@ -216,3 +278,11 @@ def test_hooks_of_the_watched_model_are_gone() -> None:
     model: Any = nn.Linear(2, 2)
     draw(lambda x: model(x).tanh(), ad.ones(1, 2), params=model)
     assert not model._call_hooks
+
+
+def test_what_cannot_be_meant_is_an_error() -> None:
+    y = ad.ones(3, requires_grad=True) * 2
+    with pytest.raises(TypeError, match=r"expected fold to be a function of a part.*got True"):
+        draw(y, fold=True)
+    with pytest.raises(ValueError, match="expected depth to be 0 or more"):
+        draw(y, depth=-1)

@@ -26,7 +26,7 @@ function number(value) {
 }
 
 function bytes(value) {
-  const units = ["B", "KiB", "MiB", "GiB"];
-  while (value >= 1024 && units.length > 1) { value /= 1024; units.shift(); }
-  return `${units[0] === "B" ? value : value.toFixed(1)} ${units[0]}`;
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  while (value >= 999.5 && units.length > 1) { value /= 1000; units.shift(); }
+  return `${units[0] === "bytes" ? value : Number(value.toPrecision(3))} ${units[0]}`;
 }
