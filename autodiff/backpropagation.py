@@ -6,6 +6,7 @@ are taken newest first from a heap of clock times, so the order is that of the r
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ import numpy as np
 
 from autodiff import writes
 from autodiff.grad_mode import state
-from autodiff.graph import FREED, Leaf, Node, ancestors
+from autodiff.graph import FREED, Leaf, Node, ancestors, tick
 from autodiff.op import VARIADIC, Op, Rule, recovered
 from autodiff.ops.conversion import cast
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
@@ -22,6 +23,9 @@ from autodiff.tensor import wrap
 
 Watch: TypeAlias = Callable[[Node, Any, Node, Any], None]
 _ndarray = np.ndarray
+# The last derivatives that recorded a graph of their own: the name and time of the node whose rule ran, and when that
+# began; an empty name is the end of a pass. Only names and numbers, so that nothing is kept alive.
+rules_recorded: deque[tuple[str, int, int]] = deque(maxlen=10_000)
 add = np.add
 
 
@@ -96,6 +100,8 @@ def backpropagate(
             elif heap:
                 node, g = waiting.pop(heappop(heap))
             else:
+                if recorded:
+                    rules_recorded.append(("", 0, tick()))
                 return arrived
         if targets is not None and inner is not None:
             if node in targets:
@@ -120,6 +126,8 @@ def backpropagate(
             elif op.into is not None and type(g) is _ndarray:
                 add_piece(node, g)
             else:
+                if recorded:
+                    rules_recorded.append((op.name, node.time, tick()))
                 _pull(node, g, wanted, recorded, deliver)
             if op.reads and not keep:
                 node.free()

@@ -43,8 +43,8 @@ def draw(
     saved for the backward pass; or a dict of numbers by tensor. Blocks that are alike are then drawn one by one, as
     long as the picture can be read.
 
-    A recorded backward pass (``create_graph=True``) inside a function that is run has frames of its own, with notes of
-    which operation each part is the gradient.
+    What a recorded backward pass (``create_graph=True``) made has frames of its own, with notes of which operation each
+    part is the gradient; that of the last 10,000 derivatives is known.
 
     Returns a `graphviz.Digraph`: notebooks show it, `autodiff.inspect.save(graph, "graph.svg")` writes it to a file.
     TypeError for anything else to draw, ValueError if nothing was recorded.

@@ -6,7 +6,8 @@ from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any, TypeVar
+from operator import itemgetter
+from typing import Any, TypeAlias, TypeVar
 
 from autodiff.inspect.structure import Role, Structure
 
@@ -23,20 +24,26 @@ class Call:
     end: int
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One run of a derivative in a recorded backward pass: that of the operation `name`, which was recorded at `time`,
-    between the ticks `start` and `end`."""
-
-    name: str
-    time: int
-    start: int
-    end: int
+# One run of a derivative in a recorded backward pass: the name of the operation, when that was recorded, and when the
+# derivative began to run. Without a name it is the end of a pass.
+Rule: TypeAlias = tuple[str, int, int]
 
 
-def calls_by_names(structure: Structure, params: Any) -> list[Call]:
+def rules_behind(structure: Structure, rules: Iterable[Rule]) -> dict[str, Rule]:
+    """The rule that made each operation which a recorded backward pass made."""
+    found = {}
+    ordered = sorted(rules, key=itemgetter(2))
+    starts = [start for _, _, start in ordered]
+    for key in operations(structure):
+        last = bisect(starts, structure.nodes[key].time) - 1
+        if last >= 0 and ordered[last][0]:
+            found[key] = ordered[last]
+    return found
+
+
+def calls_by_names(structure: Structure, params: Any, made: Mapping[str, Rule]) -> list[Call]:
     """Calls as far as the names of parameters tell: an operation that reads ``encoder.0.weight`` belongs to
-    ``encoder.0``, and one between two of a module's operations to that module."""
+    ``encoder.0``, and one between two of a module's operations to that module; what rules `made` to none."""
     named = params.named_modules() if hasattr(params, "named_modules") else ()
     kinds = {path: type(module).__name__ for path, module in named}
     times = {key: structure.nodes[key].time for key in operations(structure)}
@@ -45,7 +52,7 @@ def calls_by_names(structure: Structure, params: Any) -> list[Call]:
         name = structure.boxes[arrow.tail].label
         if arrow.head in times and structure.boxes[arrow.tail].role is not Role.OPERATION and "." in name:
             owners.setdefault(arrow.head, []).append(tuple(name.split(".")[:-1]))
-    own = [beginning(owners[key]) if key in owners else None for key in times]
+    own = [() if key in made else beginning(owners[key]) if key in owners else None for key in times]
     before, after = _last_known(own), _last_known(own[::-1])[::-1]
     paths = [beginning([b, a]) if path is None else path for path, b, a in zip(own, before, after, strict=True)]
     return _runs(paths, list(times.values()), kinds)
@@ -81,28 +88,19 @@ def _runs(paths: Sequence[tuple[str, ...]], times: Sequence[int], kinds: Mapping
     return calls
 
 
-def with_rules(structure: Structure, calls: Sequence[Call], rules: Sequence[Rule]) -> list[Call]:
-    """The calls and, around what a recorded backward pass made, the frames of the modules once more.
-
-    What a rule made gets a note of which operation it is the gradient.
-    """
-    around = homes([rule.time for rule in rules], calls)
-    rules = sorted(rules, key=lambda rule: rule.start)
-    starts = [rule.start for rule in rules]
+def calls_again(structure: Structure, calls: Sequence[Call], made: Mapping[str, Rule]) -> list[Call]:
+    """The frames around what rules `made`: those of the modules once more, inside the call in which the pass ran."""
+    around = homes({time for _, time, _ in made.values()}, calls)
     times = {key: structure.nodes[key].time for key in operations(structure)}
+    outside = homes(times.values(), calls)
     paths: list[tuple[str, ...]] = []
     for key, time in times.items():
-        found = bisect(starts, time) - 1
-        rule = rules[found] if found >= 0 and time < rules[found].end else None
-        if rule is None:
-            paths.append(())
-            continue
-        path = around[rule.time][-1].path if around[rule.time] else ""
-        paths.append(tuple(f"gradient.{path}".rstrip(".").split(".")))
-        box = structure.boxes[key]
-        structure.boxes[key] = replace(box, note=box.note or f"gradient of {rule.name}")
-    again = _runs(paths, list(times.values()), {})
-    return [*calls, *(replace(call, path=call.path.partition(".")[2], kind="gradient") for call in again)]
+        place = f"call {outside[time][-1].start}" if outside[time] else "outside"
+        home = around[made[key][1]] if key in made else ()
+        modules = home[-1].path.split(".") if home and home[-1].path else []
+        paths.append((place, "gradient", *modules) if key in made else (place,))
+    split = ((call, call.path.split(".", 2)) for call in _runs(paths, list(times.values()), {}))
+    return [replace(call, path=".".join(parts[2:]), kind="gradient") for call, parts in split if len(parts) > 1]
 
 
 def operations(structure: Structure) -> list[str]:

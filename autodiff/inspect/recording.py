@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
+from autodiff.backpropagation import rules_recorded
 from autodiff.grad_mode import enable_grad
-from autodiff.inspect.module_calls import calls_by_names, with_rules
+from autodiff.inspect.module_calls import calls_again, calls_by_names, rules_behind
 from autodiff.inspect.structure import Structure, identity, structure_of
 from autodiff.inspect.tree import Group, tree_of
 from autodiff.inspect.watching import Watched, watched
@@ -42,8 +43,12 @@ def record(what: Any, *inputs: Any, params: Any = None, timed: bool = False) -> 
         names, arguments, seen, result = _run(what, inputs, params, timed)
     outputs = _outputs(result)
     structure = structure_of(outputs, names | _names(params), arguments)
-    calls = seen.calls or calls_by_names(structure, params)
-    calls = with_rules(structure, calls, seen.rules)
+    made = rules_behind(structure, rules_recorded)
+    for key, (name, *_) in made.items():
+        box = structure.boxes[key]
+        structure.boxes[key] = replace(box, note=box.note or f"gradient of {name}")
+    calls = seen.calls or calls_by_names(structure, params, made)
+    calls = [*calls, *calls_again(structure, calls, made)]
     return Recorded(structure, tree_of(structure, calls), outputs, seen)
 
 

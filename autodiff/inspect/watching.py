@@ -1,7 +1,7 @@
-"""Watches a model while it runs: which module made what, what came out, how long it took, what derivatives made.
+"""Watches a model while it runs: which module made what, what came out of it, and how long each operation took.
 
-The engine has nothing that reports these, so that it does not pay for it; while a model is watched two of its functions
-are replaced.
+The engine has nothing that reports times, so that it does not pay for it: while a model is timed, the engine's clock is
+replaced.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from autodiff import backpropagation, recorders
+from autodiff import recorders
 from autodiff.graph import Node, tick
-from autodiff.inspect.module_calls import Call, Rule
+from autodiff.inspect.module_calls import Call
 from autodiff.tensor import Array, Tensor
 
 
@@ -22,13 +22,12 @@ from autodiff.tensor import Array, Tensor
 class Watched:
     """What was seen, by times of the engine's clock.
 
-    `calls` are those of modules, `values` what they returned; `rules` are the derivatives that a recorded backward pass
-    ran; `seconds` is what passed until a node was recorded since the one before.
+    `calls` are those of modules, `values` what they returned; `seconds` is what passed until a node was recorded since
+    the one before.
     """
 
     calls: list[Call] = field(default_factory=list)
     values: dict[Node, Array] = field(default_factory=dict)
-    rules: list[Rule] = field(default_factory=list)
     seconds: dict[int, float] = field(default_factory=dict)
 
 
@@ -38,14 +37,11 @@ def watched(*models: Any, timed: bool = False) -> Iterator[Watched]:
     seen = Watched()
     modules = {id(module): (path, module) for model in models for path, module in _modules(model)}
     handles = [handle for path, module in modules.values() for handle in _hooks(seen, path, module)]
-    pull = backpropagation._pull
-    backpropagation._pull = _watched_pull(pull, seen)
     if timed:
         vars(recorders)["tick"] = _timed_tick(seen)
     try:
         yield seen
     finally:
-        backpropagation._pull = pull
         vars(recorders)["tick"] = tick
         for handle in handles:
             handle.remove()
@@ -69,16 +65,6 @@ def _hooks(seen: Watched, path: str, module: Any) -> Iterator[Any]:
 
     yield module.register_forward_pre_hook(entered)
     yield module.register_forward_hook(left)
-
-
-def _watched_pull(pull: Any, seen: Watched) -> Any:
-    def watched_pull(node: Node, g: Any, wanted: Any, recorded: bool, deliver: Any) -> None:
-        start = tick()
-        pull(node, g, wanted, recorded, deliver)
-        if recorded:
-            seen.rules.append(Rule(node.name, node.time, start, tick()))
-
-    return watched_pull
 
 
 def _timed_tick(seen: Watched) -> Any:

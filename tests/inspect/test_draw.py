@@ -10,7 +10,7 @@ import pytest
 
 import autodiff as ad
 import nn
-from autodiff import backpropagation, recorders
+from autodiff import recorders
 from autodiff.inspect import Drawing, draw
 from autodiff.inspect.folding import MOST_ARROWS
 
@@ -190,8 +190,27 @@ def test_a_leaf_read_by_many_operations_stands_beside_each() -> None:
 def test_the_graph_of_a_gradient() -> None:
     x = ad.tensor(3.0, requires_grad=True)
     (g,) = ad.grad(x.tanh(), x, create_graph=True)
-    labels = set(Read(draw({"slope": g}, params={"x": x})).labels.values())
-    assert {"x", "tanh", "mul", "slope"} <= labels
+    drawing = draw({"slope": g}, params={"x": x})
+    assert {"x", "tanh", "slope"} <= set(Read(drawing).labels.values())
+    assert set(notes_in(drawing)) == {("mul", "gradient of tanh"), ("sub", "gradient of tanh")}
+    assert re.search(r"label=<gradient<br", drawing.source)
+
+
+def notes_in(drawing: Drawing) -> list[tuple[str, str]]:
+    """The operations with a note of whose gradient they are."""
+    return re.findall(r"label=<(\w+)<br [^>]*/><font [^>]*>(gradient of \w+)<", drawing.source)
+
+
+def test_the_frames_of_modules_are_there_once_more_around_their_gradients() -> None:
+    blocks = [nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 3), nn.Sigmoid()) for _ in range(2)]
+    model, x = nn.Sequential(*blocks), ad.ones(2, 3, requires_grad=True)
+    (g,) = ad.grad(model(x).sum(), x, create_graph=True)
+    frames = re.findall(r"label=<gradient<br [^>]*/><font [^>]*>(\d)<", draw(g, params=model).source)
+    assert sorted(frames) == ["0", "1"]
+    # What is made after the pass, or by a pass that records nothing, is no gradient.
+    after = (x * 2).sum()
+    after.backward(retain_graph=True)
+    assert not notes_in(draw(after))
 
 
 def test_a_recorded_backward_pass_says_whose_derivative_made_what() -> None:
@@ -201,19 +220,19 @@ def test_a_recorded_backward_pass_says_whose_derivative_made_what() -> None:
         (slope,) = ad.grad(model(x).sum(), x, create_graph=True)
         return (slope * slope).sum()
 
-    pull, tick = backpropagation._pull, recorders.tick
-    source = draw(penalty, ad.ones(5, 3), params=model).source
-    assert (backpropagation._pull, recorders.tick) == (pull, tick)
-    notes = re.findall(r"label=<(\w+)<br [^>]*/><font [^>]*>(gradient of \w+)<", source)
-    assert sorted(notes) == [
+    tick = recorders.tick
+    draw(penalty, ad.ones(5, 3), params=model, overlay="time")
+    assert recorders.tick is tick
+    drawing = draw(penalty, ad.ones(5, 3), params=model)
+    assert sorted(notes_in(drawing)) == [
         ("matmul", "gradient of linear"),
         ("matmul", "gradient of linear"),
         ("mul", "gradient of tanh"),
         ("mul", "gradient of tanh"),
         ("sub", "gradient of tanh"),
     ]
-    assert re.search(r"label=<gradient<br", source)
-    assert "label=sum " in source
+    assert re.search(r"label=<gradient<br", drawing.source)
+    assert "label=sum " in drawing.source
 
 
 def test_a_graph_stays_drawable_after_backward() -> None:

@@ -131,7 +131,7 @@ def test_every_node_of_a_graph_is_in_exactly_one_box(y: ad.Tensor, depth: float 
 @given(models)
 def test_names_tell_what_calls_tell_where_each_module_has_parameters(model: nn.Module) -> None:
     structure, _ = run(nn.Sequential(model, nn.Linear(3, 3)))
-    tree = tree_of(structure, calls_by_names(structure, model))
+    tree = tree_of(structure, calls_by_names(structure, model, {}))
     assert sorted(structure.boxes) == sorted(key for key in visible(fold(structure, tree, choose=False)))
 
 
