@@ -1,8 +1,8 @@
-"""Looking at what was recorded: pictures of graphs, and what is wrong with a step of training."""
+"""Looking at what was recorded: pictures of graphs, and what is wrong with training."""
 
 from autodiff.inspect.digraph import Drawing
 from autodiff.inspect.draw import draw
-from autodiff.inspect.lint import lint
+from autodiff.inspect.linting import Finding, Lint, lint
 from autodiff.inspect.render import RenderError, save
 
-__all__ = ["Drawing", "RenderError", "draw", "lint", "save"]
+__all__ = ["Drawing", "Finding", "Lint", "RenderError", "draw", "lint", "save"]
