@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import nn
 import nn.functional as F
 import optim
 from autodiff.inspect import Lint
+from autodiff.inspect.places import module_of
 from tests.inspect.programs import Program
 
 STEPS, BATCH = 5, 16
@@ -95,6 +97,14 @@ def layers_of(model: nn.Module, *kinds: type) -> list[str]:
     ]  # fmt: skip
 
 
+def layers_alone(model: nn.Module) -> list[str]:
+    """The layers with parameters that no other layer has, too."""
+    owners: dict[Any, set[str]] = {}
+    for name, p in model.named_parameters(remove_duplicate=False):
+        owners.setdefault(p, set()).add(module_of(name))
+    return [path for path in layers_of(model) if all({path} == all_ for all_ in owners.values() if path in all_)]
+
+
 def parameter(model: nn.Module, name: str) -> Any:
     return dict(model.named_parameters())[name]
 
@@ -124,7 +134,7 @@ def frozen(program: Program, model: nn.Module) -> Iterator[Case]:
 def replaced_after(program: Program, model: nn.Module) -> Iterator[Case]:
     """A layer is replaced by a copy after the optimizer was made."""
     order = names_of(model)
-    for path in layers_of(model):
+    for path in layers_alone(model):
         own = below(model, path)
         old = {f"parameter {order.index(n)} of group 0, shape {parameter(model, n).shape}" for n in own}
 
@@ -174,7 +184,7 @@ def cut_off(y: Any) -> Any:
 
 def in_plain_list(program: Program, model: nn.Module) -> Iterator[Case]:
     """Each layer stands in a list that nothing registers."""
-    for path in layers_of(model):
+    for path in layers_alone(model):
         own = {n.removeprefix(f"{path}.") for n in below(model, path)}
 
         def hide(m: nn.Module, path: str = path) -> None:
@@ -238,7 +248,8 @@ def rates(program: Program, model: nn.Module, factor: float, kind: str) -> Itera
             return [{"params": others}, {"params": [parameter(m, name)], "lr": usual * factor}]
 
         expected = {kind: {"group 1" if factor == 0 else name}}
-        follows = {"no update": {name}} if factor < 1 else {}
+        # A step that is far too large may leave all units of its layer dead.
+        follows = {"no update": {name}} if factor < 1 else {"dead units": {module_of(name)}}
         yield Case(name, expected, follows, parameters=groups, stop=factor > 1)
 
 
@@ -260,10 +271,12 @@ def lost_rate(program: Program, model: nn.Module) -> Iterator[Case]:
 
 def dead_layers(program: Program, model: nn.Module, share: float) -> Iterator[Case]:
     for path in program.relus:
+        if share < 1 and len(parameter(model, f"{path}.bias")) <= 14:
+            continue
 
         def kill(m: nn.Module, path: str = path) -> None:
             bias = m.get_submodule(path).bias
-            bias.data[: round(share * len(bias))] = -1e4
+            bias.data[: math.ceil(share * len(bias))] = -1e4
 
         yield Case(path, {"dead units": {path}}, change=kill)
 
@@ -272,13 +285,14 @@ def all_dead(program: Program, model: nn.Module) -> Iterator[Case]:
     yield from dead_layers(program, model, 1.0)
 
 
-def half_dead(program: Program, model: nn.Module) -> Iterator[Case]:
-    yield from dead_layers(program, model, 0.7)
+def most_dead(program: Program, model: nn.Module) -> Iterator[Case]:
+    yield from dead_layers(program, model, 0.9)
 
 
 def eval_mode(program: Program, model: nn.Module) -> Iterator[Case]:
     """Each module with a mode alone, then all of the model."""
-    norms, drops = layers_of(model, nn.BatchNorm1d, nn.BatchNorm2d), layers_of(model, nn.Dropout, nn.LSTM, nn.GRU)
+    norms, drops = layers_of(model, nn.BatchNorm1d, nn.BatchNorm2d), layers_of(model, nn.Dropout)
+    drops += [path for path in layers_of(model, nn.LSTM, nn.GRU) if model.get_submodule(path).dropout]
     drops += layers_of(model, nn.MultiheadAttention)
     kinds = {"batch norm in eval mode": norms, "dropout in eval mode": drops}
     for kind, paths in kinds.items():
@@ -415,7 +429,7 @@ FAULTS: dict[str, Callable[[Program, nn.Module], Iterator[Case]]] = {
     "learning rate 1,000,000 times too small": small_rate,
     "learning rate so small that rounding swallows the step": lost_rate,
     "all units dead": all_dead,
-    "70 % of the units dead": half_dead,
+    "nine in ten units dead, of layers with more than 14": most_dead,
     "eval mode in training": eval_mode,
     "batch norm of batches of one": one_sample,
     "batch norm with momentum 0": frozen_averages,

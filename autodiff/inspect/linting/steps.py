@@ -48,7 +48,8 @@ class Lint:
         # Whether the gradients of the check before were replaced by new ones, and how many steps were made since.
         self._replaced, self._steps = False, 0
         self._before: dict[Tensor, Array] = {}
-        self._ever: set[Tensor] = set()
+        # Parameters that some loss depended on, and those of them with a gradient other than 0.
+        self._ever, self._moved = set[Tensor](), set[Tensor]()
         self._marks: deque[Any] = deque(maxlen=STEPS)
         self._time, self._older = tick(), deque([0], maxlen=STEPS)
         self._handles = [register_hook(p, self._arriving(p)) for p in self._names]
@@ -96,6 +97,7 @@ class Lint:
         """Parameters that no loss has depended on so far: heads that take turns get their gradients meanwhile."""
         graph = set(graph_of(loss))
         self._ever.update(p for p in self._names if p.grad is not None or p.node in graph)
+        self._moved.update(p for p in self._names if p.grad is not None and p.grad.array.any())
         if len(self._marks) < STEPS - 1:
             return []
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -104,7 +106,14 @@ class Lint:
             "Use its module in forward(), without detach(), no_grad() or .data on the way to the loss, or take it out"
         )
         what = "without a gradient so far: no loss depends on it"
-        return [Finding.of("no gradient", what, never, advice)] if never else []
+        found = [Finding.of("no gradient", what, never, advice)] if never else []
+        still = [self._names[p] for p in trained if p in self._ever and p in self._names and p not in self._moved]
+        # A dead layer, which is said of its own, leaves what lies before it without a gradient.
+        if still and self._moved and not any(f.kind == "dead units" for f in self.findings):
+            what = "with a gradient of exactly 0 in every step so far"
+            advice = "Look for what is multiplied by 0, or used only where its input is 0, on the way to the loss"
+            found.append(Finding.of("zero gradient", what, still, advice))
+        return found
 
     def _gradients(self) -> list[Finding]:
         found = []

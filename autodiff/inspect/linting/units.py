@@ -6,6 +6,7 @@ layer with gradients of exactly zero, which nothing else does as long as a gradi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,15 +16,16 @@ from autodiff.inspect.linting.finding import Finding
 from autodiff.inspect.places import Names, module_of
 from autodiff.tensor import Array
 
-# Single units are dead on many a batch of a healthy network; half of a layer are not.
-SHARE = 0.5
+# Units are dead on many a batch of a healthy network: half of a layer if its input hardly differs between samples, as
+# behind a bottleneck at the start. Beyond that by three standard deviations of a coin toss they are taken for a fault.
+DEVIATIONS = 3
 # Ops whose weight, the second input, has a unit a row; behind them comes the bias.
 BY_ROWS = frozenset({"linear", "convolution", "standardize", "scale_and_shift"})
 PASSING = frozenset({"mul", "div", "cast", "sum_pool", "max_pool", "max_pool_index", "standardize"})
 
 
 def unit_findings(nodes: Sequence[Node], names: Names) -> list[Finding]:
-    """The layers among `nodes`, oldest first, of which half of the units or more are dead."""
+    """The layers among `nodes`, oldest first, of which most units are dead."""
     dead: dict[Node, tuple[str, Array]] = {}
     hidden: set[Node] = set()
     for relu in reversed(nodes):
@@ -31,7 +33,7 @@ def unit_findings(nodes: Sequence[Node], names: Names) -> list[Finding]:
             continue
         layer, leaves = _layer(relu.parents()[0])
         units = _dead(leaves)
-        if units is None or units.mean() < SHARE or (units.all() and not _gradient_arrives(relu, nodes)):
+        if units is None or not _many(units) or (units.all() and not _gradient_arrives(relu, nodes)):
             continue
         if units.all():
             # What follows gets the same numbers for any input. Of what lies before no gradient tells.
@@ -50,6 +52,11 @@ def unit_findings(nodes: Sequence[Node], names: Names) -> list[Finding]:
     )
     finding.places = tuple(dict.fromkeys(name for name, _ in reversed(dead.values())))
     return [finding]
+
+
+def _many(units: Array) -> bool:
+    """Whether more of the units are dead than chance would have it, or all."""
+    return bool(units.all() or units.sum() > len(units) / 2 + DEVIATIONS * math.sqrt(len(units)) / 2)
 
 
 def _is_relu(node: Node) -> bool:
@@ -72,6 +79,8 @@ def _layer(node: Node | None) -> tuple[Node | None, list[Leaf]]:
     while node is not None and node.op is not None:
         parents = node.parents()
         leaves = [parent for parent in parents if isinstance(parent, Leaf)]
+        if node.name == "conv_transpose":
+            return node, leaves[1:]
         if node.name in BY_ROWS and leaves:
             # The factor of a normalisation in evaluation mode is computed from its leaf.
             return node, [leaf for leaf in leaves if leaf is not parents[0]]
