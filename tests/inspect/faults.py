@@ -262,7 +262,7 @@ def large_rate(program: Program, model: nn.Module) -> Iterator[Case]:
 
 
 def small_rate(program: Program, model: nn.Module) -> Iterator[Case]:
-    yield from rates(program, model, 1e-6, "small update")
+    yield from rates(program, model, 1e-5, "small update")
 
 
 def lost_rate(program: Program, model: nn.Module) -> Iterator[Case]:
@@ -426,7 +426,7 @@ FAULTS: dict[str, Callable[[Program, nn.Module], Iterator[Case]]] = {
     "gradient inf or NaN": not_finite,
     "learning rate 0": zero_rate,
     "learning rate 10,000 times too large": large_rate,
-    "learning rate 1,000,000 times too small": small_rate,
+    "learning rate 100,000 times too small": small_rate,
     "learning rate so small that rounding swallows the step": lost_rate,
     "all units dead": all_dead,
     "nine in ten units dead, of layers with more than 14": most_dead,

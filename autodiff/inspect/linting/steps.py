@@ -11,8 +11,8 @@ from autodiff.hooks import register_hook
 from autodiff.inspect.linting.finding import Finding
 from autodiff.inspect.linting.holders import Mark, holders_of
 from autodiff.inspect.linting.one_step import graph_of, lint
-from autodiff.inspect.linting.updates import update_findings
-from autodiff.tensor import Array, Tensor
+from autodiff.inspect.linting.updates import Updates
+from autodiff.tensor import Tensor
 
 # A graph that grew, or losses that were kept, for so many steps in a row is taken for one that goes on growing.
 STEPS = 3
@@ -47,7 +47,7 @@ class Lint:
         self._stale: set[Tensor] = set()
         # Whether the gradients of the check before were replaced by new ones, and how many steps were made since.
         self._replaced, self._steps = False, 0
-        self._before: dict[Tensor, Array] = {}
+        self._updates = Updates(self._names)
         # Parameters that some loss depended on, and those of them with a gradient other than 0.
         self._ever, self._moved = set[Tensor](), set[Tensor]()
         self._marks: deque[Any] = deque(maxlen=STEPS)
@@ -65,12 +65,15 @@ class Lint:
         """Take the hooks away and let go of the copies; leaving the ``with`` block does this."""
         for handle in self._handles:
             handle.remove()
-        self._before.clear()
+        self._updates.before.clear()
 
     def check(self, loss: Tensor) -> list[Finding]:
         """What is wrong with this step and was not said before; call it after ``loss.backward()``."""
         found = [f for f in lint(self.model, self.optimizer, loss) if f.kind != "no gradient"]
-        found += [*self._never(loss), *self._gradients(), *self._updates(), *self._growing(loss), *self._held(loss)]
+        found += [*self._never(loss), *self._gradients(), *self._growing(loss), *self._held(loss)]
+        if self._steps and self._updates.before:
+            found += self._updates.findings()
+        self._updates.keep(self.optimizer)
         said = {(f.kind, f.places) for f in self.findings}
         new = [f for f in found if (f.kind, f.places) not in said]
         self.findings += new
@@ -127,7 +130,7 @@ class Lint:
                     "Call optimizer.zero_grad() once after each optimizer.step(), or before each backward()",
                 )
             )
-        if self._before and self._replaced and not self._steps:
+        if self._updates.before and self._replaced and not self._steps:
             found.append(
                 Finding.of(
                     "no step",
@@ -136,15 +139,6 @@ class Lint:
                     "Call optimizer.step() after backward(), and zero_grad() after that",
                 )
             )
-        return found
-
-    def _updates(self) -> list[Finding]:
-        """What the steps since the last check did to the parameters; keeps their values for the next."""
-        found = update_findings(self._before, self._names) if self._steps and self._before else []
-        rates = {p: float(group.get("lr", 1)) for group in self.optimizer.param_groups for p in group["params"]}
-        self._before = {
-            p: p.array.copy() for p in self._names if rates.get(p) and p.grad is not None and p.grad.array.any()
-        }
         return found
 
     def _growing(self, loss: Tensor) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from autodiff.inspect.linting.finding import Finding
@@ -11,37 +13,60 @@ from autodiff.tensor import Array, Tensor
 LARGE = 1.0
 # Of the middle ratio of all weights: parameters of one model differ by less in healthy training.
 SMALL = 1e-4
+# Steps after which it is said that a parameter hardly changes. A trained model comes to rest: at the start it does not.
+STEPS = 3
 
 
-def update_findings(before: dict[Tensor, Array], names: dict[Tensor, str]) -> list[Finding]:
-    """What is wrong with the step from the values `before`, all of which had a gradient and a learning rate."""
-    still = [names[p] for p, old in before.items() if np.array_equal(old, p.array)]
-    ratios = {names[p]: ratio for p, ratio in sizes(before).items()}
-    large = [name for name, ratio in ratios.items() if ratio > LARGE]
-    middle = float(np.median(list(ratios.values()))) if ratios else 0.0
-    small = [name for name, ratio in ratios.items() if ratio < SMALL * middle]
-    found = []
-    if still:
-        found.append(
-            Finding.of(
-                "no update",
-                "as it was before the step, although it had a gradient",
-                still,
+class Updates:
+    """What the steps did to the parameters with these names, from one check to the next."""
+
+    def __init__(self, names: dict[Tensor, str]) -> None:
+        self.names, self.steps = names, 0
+        self.before: dict[Tensor, Array] = {}
+        # Those that were left as they were, or nearly, by every step so far.
+        self.still, self.small = set(names), set(names)
+
+    def keep(self, optimizer: Any) -> None:
+        """Keep the values of the parameters that the next step should change."""
+        rates = {p: float(group.get("lr", 1)) for group in optimizer.param_groups for p in group["params"]}
+        self.before = {
+            p: p.array.copy() for p in self.names if rates.get(p) and p.grad is not None and p.grad.array.any()
+        }
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with the step, or steps, since `keep`."""
+        self.steps += 1
+        ratios = sizes(self.before)
+        middle = float(np.median(list(ratios.values()))) if ratios else 0.0
+        self.still &= {p for p, old in self.before.items() if np.array_equal(old, p.array)}
+        self.small &= {p for p, ratio in ratios.items() if ratio < SMALL * middle}
+        large = {self.names[p]: f"{ratio:.1g} of it" for p, ratio in ratios.items() if ratio > LARGE}
+        found = []
+        if large:
+            advice = "Lower the learning rate: the rule of thumb is a step of a thousandth of the weights"
+            found.append(_sized("large update", "changed by a step as large as the weights", large, advice))
+        if self.steps != STEPS:
+            # Later they may be as they should be.
+            return found
+        small = self.small - self.still
+        if self.still:
+            what = f"as it was, although it had gradients, after {STEPS} steps"
+            advice = (
                 "Raise the learning rate: the step is 0 or lost in rounding. Call backward() and step() in this order, "
-                "with no zero_grad() between",
+                "with no zero_grad() between"
             )
-        )
-    if large:
-        listed = [f"{name} ({ratios[name]:.1g} of it)" for name in large]
-        advice = "Lower the learning rate: the rule of thumb is a step of a thousandth of the weights"
-        found.append(Finding.of("large update", "changed by a step as large as the weights", listed, advice))
-        found[-1].places = tuple(large)
-    if small and not large:
-        listed = [f"{name} ({ratios[name]:.1g}, others {middle:.1g})" for name in small]
-        advice = "Raise the learning rate of its group, or look for what makes its gradient so small"
-        found.append(Finding.of("small update", "changed by far less than the other weights", listed, advice))
-        found[-1].places = tuple(small)
-    return found
+            found.append(Finding.of("no update", what, [self.names[p] for p in self.names if p in self.still], advice))
+        if small:
+            listed = {self.names[p]: f"{ratios[p]:.1g}, others {middle:.1g}" for p in ratios if p in small}
+            advice = "Raise the learning rate of its group, or look for what makes its gradient so small"
+            found.append(_sized("small update", "changed by far less than the other weights", listed, advice))
+        return found
+
+
+def _sized(kind: str, what: str, sizes: dict[str, str], advice: str) -> Finding:
+    finding = Finding.of(kind, what, [f"{name} ({size})" for name, size in sizes.items()], advice)
+    finding.places = tuple(sizes)
+    return finding
 
 
 def sizes(before: dict[Tensor, Array]) -> dict[Tensor, float]:
@@ -54,9 +79,9 @@ def sizes(before: dict[Tensor, Array]) -> dict[Tensor, float]:
     for p, old in before.items():
         change = p.array - old
         changed = change != 0
-        if p.ndim >= 2 and changed.any():
+        if p.ndim >= 2:
             usual = 1 / np.sqrt(old[0].size)
-            ratios[p] = _rms(change[changed]) / max(_rms(old[changed]), usual)
+            ratios[p] = _rms(change[changed]) / max(_rms(old[changed]), usual) if changed.any() else 0.0
     return ratios
 
 
