@@ -58,7 +58,9 @@ def test_frozen_parameters() -> None:
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     model[2].bias.requires_grad_(False)
     step(model)
-    assert told(lint(model, optimizer)) == ["in the optimizer but frozen, as it does not require grad: 2.bias"]
+    assert told(lint(model, optimizer)) == [
+        "in the optimizer but frozen, as it does not require grad, while others of its module learn: 2.bias"
+    ]
 
 
 def test_missing_gradients() -> None:

@@ -47,8 +47,8 @@ def parameter_findings(model: Any, optimizer: Any, graph: set[Node] | None) -> l
         ),
         (
             "frozen",
-            "in the optimizer but frozen, as it does not require grad",
-            [p for p in trained if not p.requires_grad],
+            "in the optimizer but frozen, as it does not require grad, while others of its module learn",
+            _partly_frozen(trained, names),
             "Call requires_grad_() if it shall learn; if not, leave it out of the optimizer",
         ),
         (
@@ -87,6 +87,12 @@ def _labels(optimizer: Any) -> dict[Tensor, str]:
             name = group["param_names"][number] if "param_names" in group else f"parameter {number} of group {index}"
             labels[p] = f"{name}, shape {p.shape}"
     return labels
+
+
+def _partly_frozen(trained: list[Tensor], names: dict[Tensor, str]) -> list[Tensor]:
+    """The frozen ones of modules that learn: whole modules are frozen on purpose."""
+    learning = {names[p].rpartition(".")[0] for p in names if p.requires_grad}
+    return [p for p in trained if not p.requires_grad and names.get(p, "").rpartition(".")[0] in learning]
 
 
 def _used(p: Tensor, graph: set[Node] | None) -> bool:

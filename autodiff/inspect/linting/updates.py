@@ -11,8 +11,8 @@ from autodiff.tensor import Array, Tensor
 
 # The rule of thumb is a thousandth; a step as large as the weights themselves is off by three orders.
 LARGE = 1.0
-# Of the middle ratio of all weights: parameters of one model differ by less in healthy training.
-SMALL = 1e-4
+# Of the middle ratio of all weights. In nineteen healthy programs the smallest was 0.14 of it, and the largest 0.22.
+SMALL = 1e-3
 # Steps after which it is said that a parameter hardly changes. A trained model comes to rest: at the start it does not.
 STEPS = 3
 
@@ -24,7 +24,9 @@ class Updates:
         self.names, self.steps = names, 0
         self.before: dict[Tensor, Array] = {}
         # Those that were left as they were, or nearly, by every step so far.
-        self.still, self.small = set(names), set(names)
+        # A bias whose gradient is only rounding, as that before a batch normalisation, may rest: it does not count.
+        weights = {p for p in names if p.ndim >= 2}
+        self.still, self.small = weights, set(weights)
 
     def keep(self, optimizer: Any) -> None:
         """Keep the values of the parameters that the next step should change."""
