@@ -59,7 +59,8 @@ def memory(loss: Tensor, model: Any = None, optimizer: Any = None) -> Memory:
     An array counts once, for the first op that keeps it, and a view as the memory it shows. Leaves, such as parameters,
     are there in any case and count apart; `model` gives the places their names and adds gradients, `optimizer` adds its
     state. A module is named after the last one with parameters on the way, so that the ReLU behind ``fc1`` is its. All
-    sizes are in bytes. Inside a checkpoint or `vmap` nothing is counted. TypeError if the loss is no tensor, ValueError if nothing was recorded for it.
+    sizes are in bytes; inside a checkpoint or `vmap` nothing is counted. TypeError if the loss is no tensor, ValueError
+    if nothing was recorded for it.
 
     >>> import autodiff as ad, nn
     >>> model = nn.Sequential(nn.Linear(100, 50), nn.Tanh(), nn.Linear(50, 10))

@@ -143,7 +143,7 @@ HELD_OUT_LATER = [
     Program("text cnn", TextCNN, text_loss, adam(2e-3), ["out"], ["convs.0", "convs.1", "convs.2"]),
     Program("vision transformer", Patches, patches_loss, lambda p: optim.AdamW(p, lr=5e-4), ["head"]),
     Program("triplets", triplet, triplet_loss, lambda p: optim.SGD(p, lr=0.02, momentum=0.9), [], ["1"]),
-    Program("values of actions", Values, values_loss, lambda p: optim.RMSprop(p, lr=1e-3), [], ["online.0", "online.2"]),
+    Program("action values", Values, values_loss, lambda p: optim.RMSprop(p, lr=1e-3), [], ["online.0", "online.2"]),
     Program("segmenter", Segmenter, segmenter_loss, adam(1e-3), ["out"], ["inner.1", "down.1", "up"]),
     Program("tagger", Tagger, tagger_loss, lambda p: optim.Adamax(p, lr=5e-3), ["out"]),
 ]  # fmt: skip

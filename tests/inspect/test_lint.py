@@ -5,8 +5,9 @@ import pytest
 
 import autodiff as ad
 import nn
+import nn.functional as F
 import optim
-from autodiff.inspect import Finding, lint
+from autodiff.inspect import Finding, Lint, lint
 
 
 def told(findings: list[Finding]) -> list[str]:
@@ -91,3 +92,67 @@ def test_long_lists_are_cut() -> None:
     optimizer = optim.SGD(network().parameters(), lr=0.1)
     _, missing = lint(model, optimizer)
     assert "3.weight; 3.bias and 2 more. " in missing
+
+
+def finding_of(model: nn.Module, loss: ad.Tensor) -> Finding:
+    """The one finding of a step without optimizer faults."""
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    loss.backward()
+    (finding,) = lint(model, optimizer, loss)
+    return finding
+
+
+def test_layers_in_a_dictionary() -> None:
+    model = network()
+    with pytest.warns(UserWarning, match="ModuleDict"):
+        model.heads = {"a": nn.Linear(2, 1), "b": nn.Linear(2, 1)}
+    finding = finding_of(model, model.heads["a"](model(ad.ones(4, 3))).mean())
+    assert (finding.kind, finding.places) == ("unregistered", ("heads['a'].weight", "heads['a'].bias"))
+
+
+def test_softmax_of_one_score() -> None:
+    model = nn.Linear(3, 1)
+    finding = finding_of(model, F.cross_entropy(model(ad.ones(4, 3)), ad.zeros(4, dtype=ad.int64)))
+    assert (finding.kind, finding.places) == ("softmax of one", ("behind weight",))
+
+
+def test_running_averages_that_are_not_finite() -> None:
+    model = nn.BatchNorm1d(3)
+    loss = model(ad.randn(4, 3)).square().mean()
+    assert model.running_var is not None
+    model.running_var[1] = np.nan
+    assert finding_of(model, loss).kind == "averages not finite"
+
+
+def test_a_loss_without_a_graph() -> None:
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    (finding,) = lint(model, optimizer, model(ad.ones(4, 3)).detach().sum())
+    assert finding.kind == "no graph"
+    with pytest.raises(TypeError, match="expected the loss as a tensor"):
+        lint(model, optimizer, 0.5)  # type: ignore[arg-type]
+
+
+def test_the_far_end_of_a_recurrence_read_where_it_starts() -> None:
+    """The backward direction has seen one step only at the end of the sequence: its matrix learns nothing."""
+    rnn, head = nn.GRU(2, 4, batch_first=True, bidirectional=True), nn.Linear(8, 1)
+    model = nn.ModuleList([rnn, head])
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with Lint(model, optimizer) as watch:
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = head(rnn(ad.randn(4, 5, 2))[0][:, -1]).square().mean()
+            loss.backward()
+            found = watch.check(loss)
+            optimizer.step()
+    assert [(finding.kind, finding.places) for finding in found] == [("zero gradient", ("0.weight_hh_l0_reverse",))]
+
+
+def test_a_watch_leaves_nothing_behind() -> None:
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with Lint(model, optimizer) as watch:
+        step(model)
+        assert watch.check(model(ad.ones(4, 3)).square().mean()) == []
+    assert all(not p.node.hooks.before for p in model.parameters())
+    assert not optimizer.post_hooks

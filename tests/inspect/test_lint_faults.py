@@ -12,10 +12,12 @@ from tests.inspect.programs import DEVELOPED_ON, Program
 def test_fault_is_found_where_it_was_planted(program: Program, fault: str) -> None:
     ad.manual_seed(0)
     cases = list(FAULTS[fault](program, program.build()))
-    # A few of the places; `python -m tests.inspect.faults` takes all.
-    for case in cases[:: max(1, len(cases) // 3)]:
-        found = said(program, case)
-        assert judged(case, found) == (True, True, {}), (case.place, case.expected, found)
+    if not cases:
+        pytest.skip("there is no place for it")
+    # In the midst of the places; `python -m tests.inspect.faults` takes all.
+    case = cases[len(cases) // 2]
+    found = said(program, case)
+    assert judged(case, found) == (True, True, {}), (case.place, case.expected, found)
 
 
 @pytest.mark.parametrize("program", DEVELOPED_ON, ids=lambda program: program.name)
