@@ -31,12 +31,12 @@ def test_the_total_goes_with_the_graph(program: Program) -> None:
         loss: Any = program.loss(model, 64)
         told = memory(loss, model).total
         alive = traced()
+        own = loss.array.nbytes
         loss = loss.item()
         gone = alive - traced()
     finally:
         tracemalloc.stop()
-    # Beside the arrays that rules read, nodes hold numbers such as the mean's count, and the loss itself.
-    assert told == pytest.approx(gone, rel=0.01, abs=64)
+    assert told == gone - own
 
 
 def test_each_array_counts_once_and_views_as_what_they_show() -> None:

@@ -110,7 +110,8 @@ class Lint:
         )
         what = "without a gradient so far: no loss depends on it"
         found = [Finding.of("no gradient", what, never, advice)] if never else []
-        still = [self._names[p] for p in trained if p in self._ever and p in self._names and p not in self._moved]
+        # A bias gets none where a loss takes differences, as that of a critic does.
+        still = [self._names[p] for p in trained if p in self._ever and p not in self._moved and p.ndim >= 2]
         # A dead layer, which is said of its own, leaves what lies before it without a gradient.
         if still and self._moved and not any(f.kind == "dead units" for f in self.findings):
             what = "with a gradient of exactly 0 in every step so far"

@@ -17,8 +17,10 @@ from autodiff.inspect.places import Names, module_of
 from autodiff.tensor import Array
 
 # Units are dead on many a batch of a healthy network: half of a layer if its input hardly differs between samples, as
-# behind a bottleneck at the start. Beyond that by three standard deviations of a coin toss they are taken for a fault.
+# behind a bottleneck at the start. What is beyond that by three standard deviations of a coin toss, and more than three
+# quarters as the units of a layer are not independent, is taken for a fault.
 DEVIATIONS = 3
+SHARE = 0.75
 # Ops whose weight, the second input, has a unit a row; behind them comes the bias.
 BY_ROWS = frozenset({"linear", "convolution", "standardize", "scale_and_shift"})
 PASSING = frozenset({"mul", "div", "cast", "sum_pool", "max_pool", "max_pool_index", "standardize"})
@@ -56,7 +58,8 @@ def unit_findings(nodes: Sequence[Node], names: Names) -> list[Finding]:
 
 def _many(units: Array) -> bool:
     """Whether more of the units are dead than chance would have it, or all."""
-    return bool(units.all() or units.sum() > len(units) / 2 + DEVIATIONS * math.sqrt(len(units)) / 2)
+    chance = len(units) / 2 + DEVIATIONS * math.sqrt(len(units)) / 2
+    return bool(units.all() or units.sum() > max(chance, SHARE * len(units)))
 
 
 def _is_relu(node: Node) -> bool:
