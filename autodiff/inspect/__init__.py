@@ -7,7 +7,8 @@ from autodiff.inspect.digraph import Drawing
 from autodiff.inspect.draw import draw
 from autodiff.inspect.explain import explain
 from autodiff.inspect.finding import Finding, Report
-from autodiff.inspect.lint import lint
+from autodiff.inspect.linting import Fault, Lint, lint
+from autodiff.inspect.memory import Memory, memory
 from autodiff.inspect.precision import precision
 from autodiff.inspect.profile import profile
 from autodiff.inspect.render import RenderError, save
@@ -16,7 +17,10 @@ from autodiff.inspect.report import report
 __all__ = [
     "Difference",
     "Drawing",
+    "Fault",
     "Finding",
+    "Lint",
+    "Memory",
     "RenderError",
     "Report",
     "autopsy",
@@ -25,6 +29,7 @@ __all__ = [
     "draw",
     "explain",
     "lint",
+    "memory",
     "precision",
     "profile",
     "report",
