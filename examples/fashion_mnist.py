@@ -1,0 +1,120 @@
+"""Train a convolutional network to tell ten kinds of clothing apart: 60,000 images of Fashion-MNIST, some minutes.
+
+    python examples/fashion_mnist.py
+
+The images are those of the Debian package dataset-fashion-mnist, or any folder with its four files (--data). 5,000 of
+the 60,000 are the dev set; the 10,000 of the test set are read once, at the very end.
+Source of the data: Xiao, Rasul and Vollgraf, 2017.
+"""
+
+import argparse
+import gzip
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+import autodiff as ad
+import nn
+import optim
+
+NAMES = "T-shirt trousers pullover dress coat sandal shirt sneaker bag boot".split()
+BATCH_SIZE, LEARNING_RATE = 128, 0.003
+IDX_HEADER = {"images": 16, "labels": 8}  # bytes before the data: what it is, and its lengths
+
+
+def read(folder: Path, part: str, kind: str) -> np.ndarray:
+    path = next(folder.glob(f"{part}-{kind}-*.gz"), None)
+    if path is None:
+        raise SystemExit(f"no {part}-{kind}-*.gz in {folder}: apt install dataset-fashion-mnist, or give --data FOLDER")
+    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=IDX_HEADER[kind])
+
+
+def load(folder: Path, part: str) -> tuple[ad.Tensor, ad.Tensor]:
+    """Images, (n, 1, 28, 28) from 0 to 1, and labels."""
+    images = read(folder, part, "images").reshape(-1, 1, 28, 28).astype(np.float32) / np.float32(255)
+    return ad.from_numpy(images), ad.from_numpy(read(folder, part, "labels").astype(np.int64))
+
+
+def make_model() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+
+
+def answers(model: nn.Module, images: ad.Tensor) -> ad.Tensor:
+    model.eval()
+    with ad.no_grad():
+        return ad.cat([model(batch).argmax(dim=1) for batch in images.split(500)])
+
+
+def train(model: nn.Module, images: ad.Tensor, labels: ad.Tensor, epochs: int) -> list[float]:
+    """Take a step for each mini-batch, at a rate that first rises, then falls to nothing; return the costs."""
+    optimizer = optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    steps = epochs * -(-len(labels) // BATCH_SIZE)
+    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=LEARNING_RATE, total_steps=steps + 1)
+    costs = []
+    for epoch in range(epochs):
+        model.train()
+        for batch in (progress := tqdm(ad.randperm(len(labels)).split(BATCH_SIZE), desc=f"epoch {epoch + 1}")):
+            cost = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            cost.backward()
+            optimizer.step()
+            schedule.step()
+            costs.append(cost.item())
+            progress.set_postfix(cost=f"{costs[-1]:.3f}")
+    return costs
+
+
+def draw(images: ad.Tensor, labels: ad.Tensor, given: ad.Tensor, path: Path) -> None:
+    """How often each kind is taken for which, and the first images taken for something that they are not."""
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    table, grid = figure.subfigures(1, 2)
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (labels.numpy(), given.numpy()), 1)
+    panel = table.subplots()
+    panel.imshow(np.log1p(counts), cmap="Blues")
+    panel.set(xticks=range(10), yticks=range(10), yticklabels=NAMES, xlabel="answer", ylabel="label")
+    panel.set_xticklabels(NAMES, rotation=60)
+    for (row, column), count in np.ndenumerate(counts):
+        panel.text(column, row, count, ha="center", va="center", fontsize=8, color="w" if row == column else "k")
+    wrong = np.flatnonzero((labels != given).numpy())
+    for cell, k in zip(grid.subplots(4, 5).flat, wrong, strict=False):
+        cell.imshow(images[k, 0].numpy(), cmap="gray_r")
+        cell.set_title(f"{NAMES[labels[k]]}, not {NAMES[given[k]]}", fontsize=8)
+    for cell in grid.axes:
+        cell.set_axis_off()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=0, help="of the weights, the order and the dropout")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--examples", type=int, default=60000, help="how many images to learn and to choose by")
+    parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    parser.add_argument("--out", type=Path, default=Path("runs/fashion_mnist"), help="the folder for the picture")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    ad.manual_seed(options.seed)
+    images, labels = load(options.data, "train")
+    train_size, examples = options.examples * 11 // 12, options.examples
+
+    model, start = make_model(), time.perf_counter()
+    costs = train(model, images[:train_size], labels[:train_size], options.epochs)
+    print(f"cost {np.mean(costs[-100:]):.3f} after {time.perf_counter() - start:.0f} s")
+    dev_answers = answers(model, images[train_size:examples])
+    print(f"dev accuracy {(dev_answers == labels[train_size:examples]).float().mean().item():.3f}")
+    images, labels = load(options.data, "t10k")
+    test_answers = answers(model, images)
+    draw(images, labels, test_answers, options.out / "confusion.png")
+    print(f"test accuracy {(test_answers == labels).float().mean().item():.4f}")
+
+
+if __name__ == "__main__":
+    main()
