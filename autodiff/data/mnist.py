@@ -2,34 +2,19 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from autodiff.creation import from_numpy
+from autodiff.data.splits import Examples, Splits
 from autodiff.random import Generator
-from autodiff.tensor import Array, Tensor
+from autodiff.tensor import Array
 
 DIGITS, IMAGES_PER_DIGIT, SIZE = 10, 500, 28
 TRAIN_PER_DIGIT, DEV_PER_DIGIT = 350, 50
 
 
-class Examples(NamedTuple):
-    """Images and what they show, in the same order."""
-
-    images: Tensor
-    labels: Tensor
-
-
-class MNIST(NamedTuple):
-    """Examples to train on, to make choices with (the development set) and to measure the result with, once."""
-
-    train: Examples
-    dev: Examples
-    test: Examples
-
-
-def mnist_5k() -> MNIST:
+def mnist_5k() -> Splits[Examples]:
     """5,000 handwritten digits of MNIST (LeCun et al., Proceedings of the IEEE, 1998), of which 1,000 are for testing.
 
     3,500 are in ``train`` and 500 in ``dev``. Images are float32 of shape (n, 1, 28, 28) from 0, the paper, to 1, the
@@ -47,7 +32,7 @@ def mnist_5k() -> MNIST:
     shuffled = Generator().manual_seed(0).permutation(len(rows))
     by_digit = shuffled[np.argsort(labels[shuffled], kind="stable")].reshape(DIGITS, IMAGES_PER_DIGIT)
     train, dev, test = np.split(by_digit.T, [TRAIN_PER_DIGIT, TRAIN_PER_DIGIT + DEV_PER_DIGIT])
-    return MNIST(*(_examples(rows[part.ravel()]) for part in (train, dev, test)))
+    return Splits(*(_examples(rows[part.ravel()]) for part in (train, dev, test)))
 
 
 def _find() -> Path:

