@@ -8,7 +8,6 @@ Source of the data: Xiao, Rasul and Vollgraf, 2017.
 """
 
 import argparse
-import gzip
 import time
 from pathlib import Path
 
@@ -19,23 +18,10 @@ from tqdm import tqdm
 import autodiff as ad
 import nn
 import optim
+from autodiff.data import fashion_mnist
 
 NAMES = "T-shirt trousers pullover dress coat sandal shirt sneaker bag boot".split()
 BATCH_SIZE, LEARNING_RATE = 128, 0.003
-IDX_HEADER = {"images": 16, "labels": 8}  # bytes before the data: what it is, and its lengths
-
-
-def read(folder: Path, part: str, kind: str) -> np.ndarray:
-    path = next(folder.glob(f"{part}-{kind}-*.gz"), None)
-    if path is None:
-        raise SystemExit(f"no {part}-{kind}-*.gz in {folder}: apt install dataset-fashion-mnist, or give --data FOLDER")
-    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=IDX_HEADER[kind])
-
-
-def load(folder: Path, part: str) -> tuple[ad.Tensor, ad.Tensor]:
-    """Images, (n, 1, 28, 28) from 0 to 1, and labels."""
-    images = read(folder, part, "images").reshape(-1, 1, 28, 28).astype(np.float32) / np.float32(255)
-    return ad.from_numpy(images), ad.from_numpy(read(folder, part, "labels").astype(np.int64))
 
 
 def make_model() -> nn.Module:
@@ -96,24 +82,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the order and the dropout")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--examples", type=int, default=60000, help="how many images to learn and to choose by")
+    parser.add_argument("--examples", type=int, default=55000, help="how many images to learn from")
     parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     parser.add_argument("--out", type=Path, default=Path("runs/fashion_mnist"), help="the folder for the picture")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     ad.manual_seed(options.seed)
-    images, labels = load(options.data, "train")
-    train_size, examples = options.examples * 11 // 12, options.examples
+    train_set, dev_set, test_set = fashion_mnist(options.data)
+    images, labels = train_set.images[: options.examples], train_set.labels[: options.examples]
 
     model, start = make_model(), time.perf_counter()
-    costs = train(model, images[:train_size], labels[:train_size], options.epochs)
+    costs = train(model, images, labels, options.epochs)
     print(f"cost {np.mean(costs[-100:]):.3f} after {time.perf_counter() - start:.0f} s")
-    dev_answers = answers(model, images[train_size:examples])
-    print(f"dev accuracy {(dev_answers == labels[train_size:examples]).float().mean().item():.3f}")
-    images, labels = load(options.data, "t10k")
-    test_answers = answers(model, images)
-    draw(images, labels, test_answers, options.out / "confusion.png")
-    print(f"test accuracy {(test_answers == labels).float().mean().item():.4f}")
+    print(f"dev accuracy {(answers(model, dev_set.images) == dev_set.labels).float().mean().item():.3f}")
+    given = answers(model, test_set.images)
+    draw(test_set.images, test_set.labels, given, options.out / "confusion.png")
+    print(f"test accuracy {(given == test_set.labels).float().mean().item():.4f}")
 
 
 if __name__ == "__main__":
