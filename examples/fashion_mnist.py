@@ -18,9 +18,8 @@ from tqdm import tqdm
 import autodiff as ad
 import nn
 import optim
-from autodiff.data import fashion_mnist
+from autodiff.data import FASHION_CLASSES, Examples, fashion_mnist
 
-NAMES = "T-shirt trousers pullover dress coat sandal shirt sneaker bag boot".split()
 BATCH_SIZE, LEARNING_RATE = 128, 0.003
 
 
@@ -65,14 +64,14 @@ def draw(images: ad.Tensor, labels: ad.Tensor, given: ad.Tensor, path: Path) -> 
     np.add.at(counts, (labels.numpy(), given.numpy()), 1)
     panel = table.subplots()
     panel.imshow(np.log1p(counts), cmap="Blues")
-    panel.set(xticks=range(10), yticks=range(10), yticklabels=NAMES, xlabel="answer", ylabel="label")
-    panel.set_xticklabels(NAMES, rotation=60)
+    panel.set(xticks=range(10), yticks=range(10), yticklabels=FASHION_CLASSES, xlabel="answer", ylabel="label")
+    panel.set_xticklabels(FASHION_CLASSES, rotation=60)
     for (row, column), count in np.ndenumerate(counts):
         panel.text(column, row, count, ha="center", va="center", fontsize=8, color="w" if row == column else "k")
     wrong = np.flatnonzero((labels != given).numpy())
     for cell, k in zip(grid.subplots(4, 5).flat, wrong, strict=False):
         cell.imshow(images[k, 0].numpy(), cmap="gray_r")
-        cell.set_title(f"{NAMES[labels[k]]}, not {NAMES[given[k]]}", fontsize=8)
+        cell.set_title(f"{FASHION_CLASSES[labels[k]]}, not {FASHION_CLASSES[given[k]]}", fontsize=8)
     for cell in grid.axes:
         cell.set_axis_off()
     figure.savefig(path, dpi=110)
@@ -82,14 +81,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the order and the dropout")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--examples", type=int, default=55000, help="how many images to learn from")
+    parser.add_argument("--examples", type=int, default=55000, help="how many images of a part are used at most")
     parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     parser.add_argument("--out", type=Path, default=Path("runs/fashion_mnist"), help="the folder for the picture")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     ad.manual_seed(options.seed)
-    train_set, dev_set, test_set = fashion_mnist(options.data)
-    images, labels = train_set.images[: options.examples], train_set.labels[: options.examples]
+    parts = fashion_mnist(options.data)
+    (images, labels), dev_set, test_set = (Examples(*(t[: options.examples] for t in part)) for part in parts)
 
     model, start = make_model(), time.perf_counter()
     costs = train(model, images, labels, options.epochs)
