@@ -127,7 +127,17 @@ def backpropagate(
         s0 = node.s0
         rule = op.rule0
         try:
-            if inputs == 2:
+            if op.with_params:
+                p1 = node.p1
+                s1 = node.s1
+                params = node.params or {}
+                if p1 is not None and op.rule1 is not None:
+                    deliver(p1, op.rule1(g, y, s0, s1, **params))
+                if p0 is not None and rule is not None:
+                    g = rule(g, y, s0, s1, **params)
+                else:
+                    p0 = None
+            elif inputs == 2:
                 p1 = node.p1
                 s1 = node.s1
                 if p1 is not None and op.rule1 is not None:

@@ -140,6 +140,8 @@ def _forbidden_node(root: Node, view: Tensor) -> Node:
 
     op = copy(put_region.op)
     op.rules = op.array_rules = (rule, rule)
+    # The unrolled form of the backward pass has the old rules by name.
+    op.unrolled = 0
     return derived(op, root, None, view.array.shape, None, view.array.dtype)
 
 

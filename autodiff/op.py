@@ -63,7 +63,7 @@ class Op:
     __slots__ = (
         "analytic", "arity", "array_joint", "array_rules", "batched", "doc", "domain", "hooks", "into", "joint",
         "kernel", "kind", "memo", "name", "reads", "record", "result", "rule0", "rule1", "rule2", "rules", "saves",
-        "unrolled", "view",
+        "unrolled", "view", "with_params",
     )  # fmt: skip
     record: Recorder
     # The subclass of `Function` that this op runs, if it does.
@@ -85,7 +85,9 @@ class Op:
         self.array_joint = fast[0] if fast and joint is not None else joint
         # The number of inputs if the backward pass has an unrolled form for such an op, else 0.
         plain = joint is None and into is None and not (memo and arity > 1)
-        self.unrolled = arity * (plain and (arity in (1, 3) or (arity == 2 and kind != "other")))
+        self.unrolled = arity * (plain and arity in (1, 2, 3))
+        # Two inputs with params have a form of their own.
+        self.with_params = arity == 2 and kind == "other"
         self.rule0, self.rule1, self.rule2 = (*self.array_rules, None, None, None)[:3]
         self.domain = (domain,) * max(arity, 1) if isinstance(domain, Domain) else tuple(domain)
         each = (saves,) * max(arity, 1) if isinstance(saves, str) else tuple(saves)

@@ -200,9 +200,10 @@ def _mixed(op: Op, a: Any, b: Any) -> tuple[Any, Any, Node | None, Node | None]:
     """The kernel's operands and the nodes of inputs that are not both exactly Tensors."""
     xa, na = (a.array, a.node) if isinstance(a, Tensor) else (a, None)
     xb, nb = (b.array, b.node) if isinstance(b, Tensor) else (b, None)
-    # The plain case is a floating-point tensor with a Python float: NumPy keeps the tensor's dtype by itself.
+    # The plain case is a floating-point tensor with a Python number: NumPy keeps the tensor's dtype by itself.
     array, number = (xa, xb) if type(xa) is _ndarray else (xb, xa)
-    if type(number) is not float or type(array) is not _ndarray or array.dtype.kind != "f":
+    plain = type(number) is float or (type(number) is int and op.result != "strict")
+    if not plain or type(array) is not _ndarray or array.dtype.kind != "f":
         xa, xb = _operands(op, (xa, xb))
     return xa, xb, na, nb
 

@@ -49,7 +49,7 @@ def randn(
 
 
 def randint(
-    low: int,
+    low: int = 0,
     high: Any = None,
     size: Any = None,
     *,
@@ -66,6 +66,8 @@ def randint(
     """
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     source = generator or random.default_generator
     wanted = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     return finish(source.integers(low, high, shape_of((size,)), wanted), requires_grad, device)

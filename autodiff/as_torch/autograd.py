@@ -9,14 +9,14 @@ from autodiff.tensor import Tensor
 
 class _TensorOrMade(type):
     def __call__(cls, data: Tensor, requires_grad: bool = False, volatile: bool = False) -> Any:
-        return data.requires_grad_() if requires_grad else data
+        return data.detach().requires_grad_(requires_grad)
 
     def __instancecheck__(cls, x: Any) -> bool:
         return isinstance(x, Tensor)
 
 
 class Variable(metaclass=_TensorOrMade):
-    """What programs of PyTorch's first year wrapped around tensors: the tensor itself.
+    """What programs of PyTorch's first year wrapped around tensors: a tensor in the same memory, without history.
 
     >>> import autodiff as ad
     >>> Variable(ad.ones(2), requires_grad=True)

@@ -1,10 +1,12 @@
-"""What `torch.nn` has for several devices: with the CPU alone, the model itself under another name."""
+"""Layers of `torch.nn` that programs written for PyTorch need in another form, or alone."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import nn
+from autodiff.as_torch import implied_dim
+from autodiff.tensor import Tensor
 
 
 class DataParallel(nn.Module):
@@ -22,4 +24,34 @@ class DataParallel(nn.Module):
         return self.module(*inputs, **options)
 
 
-__all__ = ["DataParallel"]
+class Softmax(nn.Softmax):
+    """`nn.Softmax`, which takes the axis that PyTorch takes where none is given."""
+
+    def __init__(self, dim: Any = None) -> None:
+        super().__init__(dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return implied_dim.softmax(input, self.dim)
+
+
+class LogSoftmax(nn.LogSoftmax):
+    """`nn.LogSoftmax`, which takes the axis that PyTorch takes where none is given."""
+
+    def __init__(self, dim: Any = None) -> None:
+        super().__init__(dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return implied_dim.log_softmax(input, self.dim)
+
+
+class Softmin(nn.Softmin):
+    """`nn.Softmin`, which takes the axis that PyTorch takes where none is given."""
+
+    def __init__(self, dim: Any = None) -> None:
+        super().__init__(dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return implied_dim.softmin(input, self.dim)
+
+
+__all__ = ["DataParallel", "LogSoftmax", "Softmax", "Softmin"]

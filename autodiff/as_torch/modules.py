@@ -28,10 +28,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.jit": ("autodiff.as_torch.jit",),
     "torch.linalg": ("autodiff.linalg",),
     "torch.multiprocessing": ("multiprocessing",),
-    "torch.nn": ("nn", "autodiff.as_torch.layers"),
-    "torch.nn.functional": ("nn.functional",),
+    "torch.nn": ("autodiff.as_torch.layers", "nn"),
+    "torch.nn.functional": ("autodiff.as_torch.implied_dim", "nn.functional"),
     "torch.nn.init": ("nn.init",),
-    "torch.nn.modules": ("nn", "autodiff.as_torch.layers"),
+    "torch.nn.modules": ("autodiff.as_torch.layers", "nn"),
     "torch.nn.parallel": ("autodiff.as_torch.layers",),
     "torch.nn.parameter": ("nn",),
     "torch.nn.utils": ("nn.utils",),
@@ -122,7 +122,7 @@ class Namespace(ModuleType):
 
     @property
     def __all__(self) -> list[str]:
-        return sorted({name for source in self._sources for name in import_module(source).__all__})
+        return sorted({name for source in self._sources for name in getattr(import_module(source), "__all__", ())})
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__all__, *vars(self)})
@@ -137,6 +137,9 @@ class Namespace(ModuleType):
                 # Looked up once: every later use finds it in the module itself.
                 setattr(self, name, found)
                 return found
+        if name.islower() and name.replace("_", "") in {public.lower() for public in self.__all__}:
+            # A file of PyTorch's that is named for its class, as ``distributions.categorical``.
+            return import_module(path)
         raise AttributeError(_absent(path), name=name, obj=self)
 
 

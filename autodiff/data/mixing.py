@@ -46,7 +46,7 @@ def mixup(
     x = inputs.numpy()
     y = labels.numpy() if labels.ndim == 2 else _one_hot(labels, num_classes, x.dtype)
     # NumPy has the beta distribution; its own generator is seeded from ours.
-    share = x.dtype.type(np.random.default_rng(drawn_seed(generator) % 2**63).beta(alpha, alpha))
+    share = x.dtype.type(np.random.default_rng(drawn_seed(generator)).beta(alpha, alpha))
     mixed, probabilities = (share * rows + (1 - share) * np.roll(rows, 1, axis=0) for rows in (x, y))
     return from_numpy(mixed.astype(x.dtype)), from_numpy(probabilities.astype(x.dtype))
 

@@ -49,7 +49,7 @@ def elastic(
 
     That is torchvision's measure, and a standard deviation of 0.08 alpha / sigma pixels: 0.8 by default, which bends
     the strokes of a digit of 28 by 28 pixels and leaves it readable. The rest is as in `random_rotation`; ValueError
-    too unless `sigma` is above 0.
+    too unless `sigma` is above 0 and `alpha` finite.
     Source: Simard et al., "Best practices for convolutional neural networks applied to visual document analysis", 2003.
 
     >>> import autodiff as ad
@@ -58,8 +58,11 @@ def elastic(
     (8, 1, 28, 28)
     """
     check_images("elastic", images)
-    if not sigma > 0:
-        raise ValueError(f"elastic: expected a sigma above 0, the distance to smooth over in pixels, got {sigma}")
+    if not (sigma > 0 and math.isfinite(alpha)):
+        raise ValueError(
+            f"elastic: expected a sigma above 0, the distance to smooth over in pixels, and a finite alpha, "
+            f"got {sigma} and {alpha}"
+        )
     height, width = images.shape[-2:]
     noise = (generator or random.default_generator).uniform((2, len(images), height, width), np.float64, -1, 1)
     moves = alpha / 2 * (_smoothing(height, sigma) @ noise @ _smoothing(width, sigma).T)

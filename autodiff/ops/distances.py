@@ -9,6 +9,7 @@ import numpy as np
 
 from autodiff.op import OpError, describe
 from autodiff.ops.products import MODERATE, matmul, multiply
+from autodiff.ops.reduction import add_reduce
 from autodiff.ops.vector_norm import vector_norm
 from autodiff.recorders import operation
 from autodiff.tensor import Array, Tensor
@@ -22,17 +23,13 @@ BLOCK = 65536
 CLOSE = 1e-4
 
 
-def _doubled(*arrays: Array) -> list[Array]:
-    """In float64, for the differences of large numbers."""
-    return [x.astype(np.float64, copy=False) for x in arrays]
-
-
 def _kernel(a: Array, b: Array) -> Any:
     dtype = a.dtype
-    a, b = _doubled(a, b)
     if a.size * b.shape[-2] <= FEW:
-        apart = a[..., :, None, :] - b[..., None, :, :]
+        # In float64, for the differences of large numbers.
+        apart = np.subtract(a[..., :, None, :], b[..., None, :, :], dtype=np.float64)
         return np.sqrt(np.vecdot(apart, apart)).astype(dtype, copy=False)
+    a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
     out = np.empty((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-2]), dtype)
     rows = max(1, BLOCK // b.shape[-2])
     with np.errstate(invalid="ignore"):
@@ -68,12 +65,12 @@ def _pulled(slope: Any, own: Any, other: Any) -> Any:
 
 
 def _pulled_fast(g: Array, y: Array, own: Array, other: Array) -> Any:
-    slope = g / y if np.count_nonzero(y) == y.size else _slope(g, y)
-    dtype = own.dtype
-    slope, own, other = _doubled(slope, own, other)
-    pulled = np.add.reduce(slope, -1, keepdims=True) * own
-    pulled -= multiply(slope, other)
-    return pulled.astype(dtype, copy=False)
+    if np.count_nonzero(y) != y.size:
+        y = np.where(y == 0, math.inf, y)
+    slope = np.divide(g, y, dtype=np.float64)
+    pulled = add_reduce(slope, -1, None, None, True) * own
+    pulled -= multiply(slope, other.astype(np.float64, copy=False))
+    return pulled.astype(own.dtype, copy=False)
 
 
 _euclidean = operation(

@@ -221,12 +221,14 @@ def _log_ndtr(x: Array) -> Array:
 def _bell(factor: float) -> Any:
     """The derivative of erf or erfc: factor e^-x²."""
 
+    factors = {dtype: np.array(factor, dtype) for dtype in "efd"}
+
     @by_blocks
     def on_arrays(g: Array, y: Any, x: Array) -> Array:
         out = np.asarray(x * x)
         np.negative(out, out=out)
         np.exp(out, out=out)
-        out *= factor
+        out *= factors[out.dtype.char]
         out *= g
         return out
 

@@ -21,8 +21,10 @@ _UNSIGNED: dict[int, Any] = {4: np.uint32, 8: np.uint64}
 
 def _names_each_place_once(index: Any) -> bool:
     """True for slices, integers and masks; integer arrays may name a place twice."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(not isinstance(part, np.ndarray) or part.dtype.kind == "b" for part in parts)
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, np.ndarray) and part.dtype.kind != "b":
+            return False
+    return True
 
 
 def _unget_kernel(g: Array, index: Any, shape: Shape) -> Array:
@@ -71,6 +73,7 @@ get_at: Recorder = multilinear(
     "getitem",
     _getitem_kernel,
     vjp=lambda g, y, x, index: unget.rule(g, index=index, shape=x.shape),
+    fast=lambda g, y, x, index: _unget_kernel(g, index, x.shape),
     into=_unget_into,
     view=True,
     doc="The elements at an index; a view for slices and integers, a copy for arrays and masks.",
@@ -79,8 +82,9 @@ get_at: Recorder = multilinear(
 # half of the time of a split into 100,000 pieces if it looks at a tuple of slices for each.
 slice_along: Recorder = multilinear(
     "slice",
-    lambda x, axis, start, stop: x[_stretch(axis, start, stop)],
+    lambda x, axis, start, stop: x[_stretch(axis, start, stop)] if axis else x[start:stop],
     vjp=lambda g, y, x, axis, start, stop: unget.rule(g, index=_stretch(axis, start, stop), shape=x.shape),
+    fast=lambda g, y, x, axis, start, stop: _unget_kernel(g, _stretch(axis, start, stop), x.shape),
     into=_slice_into,
     view=True,
     doc="The entries from start to stop along an axis.",

@@ -165,7 +165,7 @@ def nanquantile(
 def _quantile(name: str, x: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Tensor:
     fractions = _fractions(name, x, q, interpolation)
     axis = 0 if dim is None else positive_axis(dim, x.ndim)
-    rows = x.reshape(-1) if dim is None or not x.ndim else x.movedim(axis, -1)
+    rows = x if x.ndim == 1 else x.reshape(-1) if dim is None or not x.ndim else x.movedim(axis, -1)
     # Ranks are computed in the dtype of the input, as in PyTorch: in float32 0.3 * 10 is a little more than 3.
     reach: Any = float(rows.shape[-1] - 1)
     spoilt: Any = False

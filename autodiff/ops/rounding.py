@@ -138,12 +138,13 @@ def _divided(kernel: np.ufunc, in_double: Callable[[Any, Any, Any], Any]) -> Cal
     def divided(a: Any, b: Any) -> Any:
         alike = type(a) is type(b) is np.ndarray and a.shape == b.shape and a.dtype is b.dtype
         dtype = a.dtype if alike else np.result_type(a, b)
+        if dtype.char == "f":
+            large = (a.size if alike else np.broadcast(a, b).size) >= LARGE
+            found = _in_double(in_double, a, b) if large else None
+            return kernel(a, b) if found is None else found
         if dtype.kind in "iub" and not np.all(b):
             raise ZeroDivisionError(_BY_ZERO)
-        found = None
-        if dtype.char == "f" and (a.size if alike else np.broadcast(a, b).size) >= LARGE:
-            found = _in_double(in_double, a, b)
-        return kernel(a, b) if found is None else found
+        return kernel(a, b)
 
     return divided
 

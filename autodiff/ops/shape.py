@@ -33,8 +33,9 @@ def _sum_to(x: Array, shape: Shape) -> Array:
     extra = x.ndim - len(shape)
     if extra:
         x = np.add.reduce(x, tuple(range(extra)))
-    ones = tuple(i for i, (have, want) in enumerate(zip(x.shape, shape, strict=True)) if want == 1 != have)
-    return np.add.reduce(x, ones, keepdims=True) if ones else x
+    # A list in half of the time of a generator.
+    ones = [i for i, want in enumerate(shape) if want == 1 != x.shape[i]]
+    return np.add.reduce(x, tuple(ones), keepdims=True) if ones else x
 
 
 def _broadcast_kernel(x: Array, shape: Shape) -> Array:
@@ -227,12 +228,14 @@ def expand(input: Tensor, *lengths: Any, size: Sequence[int] | None = None) -> T
     """
     wanted = sizes(lengths, size)
     new = len(wanted) - input.ndim
-    if new < 0 or any(n < -1 for n in wanted) or -1 in wanted[:new]:
+    if new < 0 or min(wanted, default=0) < -1 or -1 in wanted[:new]:
         raise OpError(
             f"expand: expected at least {input.ndim} lengths, -1 only for axes of {input.shape}, got {wanted}"
         )
     own = (1,) * new + input.shape
-    return broadcast(input, shape=tuple(have if want == -1 else want for have, want in zip(own, wanted, strict=False)))
+    # A list in half of the time of a generator.
+    shape = [have if want == -1 else want for have, want in zip(own, wanted, strict=False)]
+    return broadcast(input, shape=tuple(shape))
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:

@@ -49,6 +49,8 @@ def _along(axis: int, part: slice) -> tuple[slice, ...]:
 def _chosen(x: Tensor, indices: Array, axis: int) -> ValuesIndices:
     # A copy: a slice of the order would keep the whole of it alive.
     indices = indices if indices.base is None else indices.copy()
+    if x.ndim == 1 and x.node is None and type(indices) is np.ndarray:
+        return ValuesIndices(wrap(x.array[indices]), wrap(indices))
     return ValuesIndices(at_different(x, indices, axis), wrap(indices))
 
 

@@ -83,7 +83,8 @@ class Checkpoints:
     def restore(self, run: Run) -> None:
         """Make `run` go on from the newest checkpoint that is not damaged, with a warning if that is not the newest.
 
-        RuntimeError if all are damaged; ValueError or RuntimeError, naming what differs, for one of another training.
+        RuntimeError if all are damaged; ValueError, or RuntimeError for another model, naming what
+        differs.
         """
         files = self.files()
         for path in reversed(files):
@@ -92,19 +93,21 @@ class Checkpoints:
                 break
         else:
             raise RuntimeError(f"all checkpoints in {self.folder} are damaged; take another folder to begin anew")
+        if not isinstance(state, dict) or "counts" not in state:
+            raise ValueError(f"{path} is no checkpoint of fit: take another folder")
         try:
             run.load_state_dict(state)
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise type(error)(f"the checkpoint {path} does not fit: {error.args[0]}") from error
+        except (ValueError, RuntimeError) as error:
+            kind = RuntimeError if isinstance(error, RuntimeError) else ValueError
+            raise kind(f"the checkpoint {path} does not fit: {error}") from error
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Any:
     """The state in a file, or None, and the file set aside, if it is damaged."""
     try:
-        state: dict[str, Any] = load(path)
+        return load(path)
     except ValueError as error:
         aside = path.with_name(f"{path.name}.damaged")
         path.rename(aside)
-        warnings.warn(f"{error}; it is now {aside.name}, and the checkpoint before is taken", stacklevel=6)
+        warnings.warn(f"{error}; it is now {aside.name}, and the checkpoint before is taken", stacklevel=5)
         return None
-    return state

@@ -39,7 +39,11 @@ class EarlyStopping:
         self.monitor = monitor
         self.mode = mode
         self.min_delta = min_delta
-        self.best = math.inf if mode == "min" else -math.inf
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the training before, as `fit` does when it begins."""
+        self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch = 0
         self.weights: dict[str, Any] | None = None
 

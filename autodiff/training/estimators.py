@@ -64,6 +64,7 @@ def network(
     make_activation = _named(nn, "activation", activation)
     layers: list[nn.Module] = []
     for size in hidden_sizes:
+        size = _count("hidden_sizes", size)
         layers.append(nn.Linear(inputs, size))
         if batch_norm:
             layers.append(nn.BatchNorm1d(size))
@@ -107,9 +108,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Array, targets: Array, outputs: int, loss: Loss, stratify: Array | None = None) -> Self:
         """Make the module, unless it goes on with the one it has, and train it on rows that have been validated."""
-        for name in ("epochs", "batch_size", "patience"):
-            if not isinstance(count := getattr(self, name), int | np.integer) or count < 1:
-                raise ValueError(f"expected {name} to be an integer of at least 1, got {count!r}")
         random = check_random_state(self.random_state)
         parts: list[Any] = [X, targets]
         if self.early_stopping:
@@ -125,34 +123,42 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
         with drawing_from(Generator().manual_seed(int(random.randint(2**31)))):
             if not self._continues():
-                self.module_ = self._made_module(X.shape[1], outputs)
-            groups = optim.decay_groups(self.module_.named_parameters(), self.weight_decay)
-            optimizer = _named(optim, "optimizer", self.optimizer)(groups, lr=self.learning_rate)
+                self.module_ = self._made_module(X.shape[1], outputs).float()
+            parameters: list[Any] = list(self.module_.named_parameters())
+            if self.weight_decay:
+                parameters = optim.decay_groups(parameters, self.weight_decay)
+            optimizer = _named(optim, "optimizer", self.optimizer)(parameters, lr=self.learning_rate)
             self._run([ad.tensor(part) for part in parts], checked, optimizer)
         return self
 
     def _made_module(self, inputs: int, outputs: int) -> nn.Module:
-        if self.module is not None:
-            return self.module(inputs, outputs)
-        return network(inputs, outputs, self.hidden_sizes, self.activation, self.dropout, self.batch_norm)
+        if self.module is None:
+            return network(inputs, outputs, self.hidden_sizes, self.activation, self.dropout, self.batch_norm)
+        made = self.module(inputs, outputs)
+        if not isinstance(made, nn.Module):
+            raise TypeError(f"expected module to make an nn.Module of the numbers of inputs and outputs, got {made!r}")
+        return made
 
     def _run(self, parts: list[Tensor], loss: Loss, optimizer: optim.Optimizer) -> None:
         """The epochs on the rows and targets of `parts`, of which the second pair, if any, is for early stopping."""
+        epochs, batch_size = _count("epochs", self.epochs), _count("batch_size", self.batch_size)
         # A last batch of one row would have no variance for batch normalisation.
-        drop_last = len(parts[0]) % self.batch_size == 1 < len(parts[0])
-        train = DataLoader(TensorDataset(*parts[:2]), self.batch_size, shuffle=True, drop_last=drop_last)
-        stopping = EarlyStopping(self.patience) if self.early_stopping else None
+        drop_last = len(parts[0]) % batch_size == 1 < len(parts[0])
+        train = DataLoader(TensorDataset(*parts[:2]), batch_size, shuffle=True, drop_last=drop_last)
+        stopping = EarlyStopping(_count("patience", self.patience)) if self.early_stopping else None
         self.history_ = loop.fit(
             self.module_,
             loss,
             optimizer,
             train,
             DataLoader(TensorDataset(*parts[2:]), ROWS) if stopping else None,
-            epochs=self.epochs,
+            epochs=epochs,
             schedule=self.schedule and self.schedule(optimizer),
             early_stopping=stopping,
             after_epoch=self.callbacks,
             progress=False,
+            # A random split puts rows that are there twice into both parts.
+            allow_shared_rows=True,
         )
         self.best_epoch_ = stopping.best_epoch if stopping else len(self.history_["loss"])
 
@@ -294,6 +300,12 @@ def _two_classes(weight: Tensor, scores: Tensor, y: Tensor) -> Tensor:
 def _cross_entropy(weight: Tensor, scores: Tensor, y: Tensor) -> Tensor:
     # Not the weight of cross_entropy itself: it divides by the weights of the batch, which undoes rare heavy ones.
     return (cross_entropy(scores, y, reduction="none") * weight[y]).mean()
+
+
+def _count(parameter: str, value: Any) -> int:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"expected integers from 1 as {parameter}, got {value!r}")
+    return int(value)
 
 
 def _named(package: Any, parameter: str, value: Any) -> Callable[..., Any]:

@@ -17,6 +17,7 @@ from autodiff.training.history import History
 from autodiff.training.progress import Progress
 from autodiff.training.run import Callback, Run
 from autodiff.training.scores import Means, Metrics, named
+from autodiff.training.shared_rows import check_apart
 from autodiff.training.step import step
 from optim import Optimizer
 from optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -43,6 +44,7 @@ def fit(
     progress: bool = True,
     checkpoints: Checkpoints | str | PathLike[str] | None = None,
     resume: bool = False,
+    allow_shared_rows: bool = False,
 ) -> History:
     """Train `model` for a number of epochs, and return what its loss and metrics were on the way.
 
@@ -60,6 +62,7 @@ def fit(
     - `checkpoints` is a folder, or `Checkpoints` with how often and how many. With ``resume=True`` the training goes on
       from the last one, if there is one, and ends with the same bits as if it had never been interrupted: make the
       model, the optimizer, the data and all else as the first time, in the same order.
+    - Examples that `dev` shares with `train` are an error, unless `allow_shared_rows`: they make it look too good.
 
     FloatingPointError when the loss or a gradient is infinite or nan, before the step is made. ValueError or TypeError
     for options and data that make no sense, RuntimeError for the checkpoint of another model, OSError for one that
@@ -78,14 +81,19 @@ def fit(
     train = loader_of(train, model, batch_size, shuffle=True, name="train")
     if dev is not None:
         dev = loader_of(dev, model, None if isinstance(dev, DataLoader) else batch_size, name="dev")
+        if not allow_shared_rows:
+            check_apart(train.dataset, dev.dataset)
     if isinstance(early_stopping, int):
         early_stopping = EarlyStopping(early_stopping)
+    if early_stopping is not None:
+        early_stopping.reset()
     run = Run(
         model, loss, optimizer, train, dev, epochs, metrics, schedule, schedule_each, clip_norm, clip_value, accumulate,
         early_stopping, after_step, after_epoch, batches=length(train),
     )  # fmt: skip
     if checkpoints is not None:
         checkpoints = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
+        _check_workers(train)
         checkpoints.begin(run, resume)
     elif resume:
         raise ValueError("fit: resume=True goes on from a folder of checkpoints: give it too, as checkpoints=folder")
@@ -128,7 +136,7 @@ def _groups(run: Run) -> Iterator[list[Any]]:
     batches = iter(run.train)
     if run.batch:
         # Taken and not only counted: workers draw random numbers of their own for them.
-        if len(list(islice(batches, run.batch))) < run.batch:
+        if sum(1 for _ in islice(batches, run.batch)) < run.batch:
             raise ValueError("fit: the data end before the batch at which the checkpoint was written: they are others")
         run.streams.load_state_dict(now)
     while group := list(islice(batches, run.accumulate)):
@@ -163,3 +171,11 @@ def _check_options(epochs: Any, accumulate: Any, schedule: Any, schedule_each: s
         raise ValueError(f"fit: expected schedule_each to be 'epoch' or 'step', got {schedule_each!r}")
     if isinstance(schedule, ReduceLROnPlateau) and (dev is None or schedule_each == "step"):
         raise ValueError("fit: ReduceLROnPlateau looks at the loss on the dev set after each epoch: give dev")
+
+
+def _check_workers(train: DataLoader) -> None:
+    if train.persistent_workers:
+        raise ValueError(
+            "fit: persistent workers have random streams that no checkpoint holds; make the DataLoader of train "
+            "without persistent_workers, or leave checkpoints out"
+        )

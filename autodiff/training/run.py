@@ -91,6 +91,7 @@ class Run:
         """Everything that the rest of the training depends on."""
         return {
             **{name: part.state_dict() for name, part in self._stateful().items()},
+            "frozen": [name for name, p in self.model.named_parameters() if not p.requires_grad],
             "shape": self._shape(),
             "counts": {"epoch": self.epoch, "step": self.step, "batch": self.batch},
             "stop": self.stop,
@@ -109,6 +110,8 @@ class Run:
                 )
         for name, part in self._stateful().items():
             part.load_state_dict(state[name])
+        for name, p in self.model.named_parameters():
+            p.requires_grad_(name not in state["frozen"])
         self.epoch, self.step, self.batch = (state["counts"][name] for name in ("epoch", "step", "batch"))
         self.stop = state["stop"]
         self.means.count, self.means.sums = state["means"]["count"], dict(state["means"]["sums"])

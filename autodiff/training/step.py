@@ -29,7 +29,7 @@ def step(run: Run, group: list[Any]) -> None:
         cost = run.loss(output, target)
         value = cost.item()
         if not math.isfinite(value):
-            raise diverged(run, f"the loss is {value}", [*inputs, target])
+            raise diverged(run, f"the loss is {value}", [[*inputs, target]], cost)
         (cost if count == total else cost / (total / count)).backward()
         run.means.add({"loss": value, **_metrics(run, output, target)}, count)
         mean += value * (count / total)
@@ -59,7 +59,7 @@ def _clip(run: Run, group: list[Any]) -> dict[str, float]:
     parameters = run.parameters
     norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
     if not math.isfinite(norm.item()):  # or one number that is not would make them all nan
-        raise diverged(run, f"the norm of the gradient is {norm.item()}", group[-1])
+        raise diverged(run, f"the norm of the gradient is {norm.item()}", group)
     clip_grads_with_norm_(parameters, run.clip_norm, norm)
     return {"norm": norm.item()}
 
@@ -70,4 +70,4 @@ def _update(run: Run, group: list[Any]) -> None:
     except ValueError as error:  # with which optimizers refuse gradients that are not finite
         if all(p.grad is None or np.isfinite(p.grad.array).all() for p in run.parameters):
             raise
-        raise diverged(run, "the gradient is infinite or nan", group[-1]) from error
+        raise diverged(run, "the gradient is infinite or nan", group) from error

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import nn
-from autodiff.creation import as_tensor
 
 NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -111,11 +112,7 @@ def load_matching(model: nn.Module, state: Mapping[str, Any]) -> Loaded:
       2.bias: (2,) here, (10,) in the state
     """
     own = model.state_dict()
-    both = {
-        name: (tuple(tensor.shape), tuple(as_tensor(state[name]).shape))
-        for name, tensor in own.items()
-        if name in state
-    }
+    both = {name: (np.shape(own[name]), np.shape(state[name])) for name in own if name in state}
     loaded = tuple(name for name, (ours, theirs) in both.items() if ours == theirs)
     if not loaded:
         raise ValueError(

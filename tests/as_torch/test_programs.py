@@ -105,3 +105,38 @@ save_image(make_grid(torch.stack([again[i][0] for i in range(6)]), nrow=3, norma
     assert found.stderr == ""
     assert found.stdout == "4000 1000 torch.Size([1, 28, 28]) 0\n"
     assert (tmp_path / "grid.png").stat().st_size > 500
+
+
+def test_softmax_guesses_its_axis_as_pytorch_does(tmp_path: Path) -> None:
+    program = """
+import torch, torch.nn as nn, torch.nn.functional as F
+for shape in ((3,), (2, 3), (2, 3, 2), (2, 3, 1, 2)):
+    x = torch.arange(float(torch.Size(shape).numel())).reshape(shape)
+    def axis(y, form):
+        return [dim for dim in range(x.ndim) if torch.equal(y, form(x, dim))]
+    print(axis(nn.Softmax()(x), torch.softmax), axis(F.log_softmax(x), torch.log_softmax))
+print(nn.Softmin(), torch.randint(5, size=(2,)).shape)
+"""
+    found = run(tmp_path, program)
+    assert found.stdout == "[0] [0]\n[1] [1]\n[0] [0]\n[1] [1]\nSoftmin(dim=None) torch.Size([2])\n"
+    assert "program.py:7: UserWarning: Implicit dimension choice for log_softmax" in found.stderr
+
+
+def test_distributions(tmp_path: Path) -> None:
+    program = """
+import torch
+from torch.distributions import Normal, kl_divergence
+torch.manual_seed(0)
+policy = torch.distributions.categorical.Categorical(torch.tensor([0.25, 0.25, 0.5]))
+action = policy.sample()
+print(action, policy.log_prob(action), policy, policy.entropy())
+print(kl_divergence(Normal(torch.zeros(2), torch.ones(2)), Normal(torch.ones(2), torch.ones(2))))
+print(torch.distributions.Gamma(0.5, 2.0).sample((2,)), torch.distributions.Uniform(2, 3).rsample())
+"""
+    # What PyTorch 2.13 prints for the same program.
+    printed = """\
+tensor(2) tensor(-0.6931) Categorical(probs: torch.Size([3]), logits: torch.Size([3])) tensor(1.0397)
+tensor([0.5000, 0.5000])
+tensor([0.0011, 0.0451]) tensor(2.1610)
+"""
+    assert run(tmp_path, program).stdout == printed

@@ -194,6 +194,7 @@ def test_noise_has_the_stated_moments() -> None:
         (lambda x: random_flip(x, 1.5), ValueError, "probability"),
         (lambda x: random_rotation(x, -5), ValueError, "degrees of at least 0"),
         (lambda x: elastic(x, sigma=0), ValueError, "sigma above 0"),
+        (lambda x: elastic(x, alpha=float("nan")), ValueError, "a finite alpha"),
         (lambda x: gaussian_noise(x, sigma=-1), ValueError, "sigma of at least 0"),
         (lambda x: gaussian_noise(x.to(ad.uint8)), TypeError, "divide them by 255"),
     ],

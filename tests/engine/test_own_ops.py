@@ -24,16 +24,16 @@ def table() -> Iterator[None]:
 
 def test_a_decorated_kernel_is_an_op() -> None:
     @ad.elementwise(vjp=lambda g, y, x: g * (1 - y * y), domain=Interval(-3, 3))
-    def bend(x: Any) -> Any:
+    def curve(x: Any) -> Any:
         """The hyperbolic tangent."""
         return np.tanh(x)
 
-    assert bend.__name__ == "bend"
-    assert bend.__module__ == __name__
-    assert bend.op.doc == "The hyperbolic tangent."
+    assert curve.__name__ == "curve"
+    assert curve.__module__ == __name__
+    assert curve.op.doc == "The hyperbolic tangent."
     x = ad.tensor([0.5, -1.0], requires_grad=True)
-    assert repr(bend(x).grad_fn) == "<BendBackward0>"
-    found = {finding.property: finding.worst for finding in check_op(bend, examples=20)}
+    assert repr(curve(x).grad_fn) == "<CurveBackward0>"
+    found = {finding.property: finding.worst for finding in check_op(curve, examples=20)}
     assert found["first order"] < 1e-12
 
 

@@ -16,7 +16,11 @@ def test_the_engine_loads_numpy_only() -> None:
 
 
 def test_nothing_optional_is_loaded_before_its_first_use() -> None:
-    assert installed_packages_loaded_by("import autodiff, nn, optim") - {"autodiff", "nn", "optim"} == {"numpy"}
+    assert installed_packages_loaded_by("import autodiff.data, nn, optim") - {"autodiff", "nn", "optim"} == {"numpy"}
+
+
+def test_training_loads_no_library_before_its_first_use() -> None:
+    assert installed_packages_loaded_by("import autodiff.training") - {"autodiff", "nn", "optim"} == {"numpy"}
 
 
 def test_the_transforms_are_loaded_when_first_used() -> None:

@@ -170,6 +170,13 @@ def test_early_stopping_restores_the_best_epoch() -> None:
     assert bits(stopped) == bits(at_best)
 
 
+def test_rows_may_be_there_twice_and_counts_be_integers_of_numpy() -> None:
+    X, y = moons(40)
+    counts = {name: np.int64(3) for name in ("epochs", "batch_size", "patience")}
+    classifier = small(early_stopping=True, hidden_sizes=np.array([8, 4]), **counts)
+    assert len(classifier.fit(np.repeat(X, 3, 0), np.repeat(y, 3)).history_["loss"]) == 3
+
+
 def test_a_warm_start_goes_on() -> None:
     X, y = moons()
     classifier = small(warm_start=True, epochs=1).fit(X, y)
@@ -203,6 +210,39 @@ def test_rates_follow_a_schedule_and_callbacks_see_each_epoch() -> None:
     classifier = small(epochs=3, schedule=halved, callbacks=[lambda run: rates.append(run.history["lr"][-1])])
     classifier.fit(X, y)
     assert rates == classifier.history_["lr"] == [0.05, 0.025, 0.0125]
+
+
+def test_weights_are_float32_whatever_the_default_is() -> None:
+    X, y = moons()
+    expected = small(epochs=1).fit(X, y)
+    ad.set_default_dtype(ad.float64)
+    try:
+        classifier = small(epochs=1).fit(X, y)
+    finally:
+        ad.set_default_dtype(ad.float32)
+    assert classifier.module_[0].weight.dtype == expected.module_[0].weight.dtype == np.float32
+    assert classifier.predict_proba(X).dtype == np.float64
+
+
+class Slope(nn.Module):
+    """A line through 0: what is there to decay has one dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(ad.zeros(1))
+
+    def forward(self, x: ad.Tensor) -> ad.Tensor:
+        return x * self.slope
+
+
+def test_a_module_without_matrices_is_trained() -> None:
+    regressor = Regressor(module=lambda inputs, outputs: Slope(), learning_rate=0.1).fit(X[:, :1], 2 * X[:, 0])
+    assert abs(regressor.module_.slope.item() - 2) < 0.1
+
+
+def test_what_is_said_of_a_module_that_is_none() -> None:
+    with pytest.raises(TypeError, match=r"expected module to make an nn.Module .*, got None"):
+        Regressor(module=lambda inputs, outputs: None).fit(X, Y)  # type: ignore[arg-type,return-value]
 
 
 def test_weights_decay_and_biases_do_not() -> None:
@@ -260,8 +300,10 @@ def test_what_is_said_of_targets_that_are_no_numbers() -> None:
         ({"activation": "relux"}, "expected activation to be a name in nn or a function, got 'relux'"),
         ({"optimizer": "adam"}, "expected optimizer to be a name in optim or a function, got 'adam'"),
         ({"optimizer": None}, "expected optimizer to be a name in optim"),
-        ({"epochs": 0}, "expected epochs to be an integer of at least 1, got 0"),
-        ({"batch_size": 1.5}, "expected batch_size to be an integer"),
+        ({"epochs": 0}, "expected integers from 1 as epochs, got 0"),
+        ({"hidden_sizes": [8, 0]}, "expected integers from 1 as hidden_sizes, got 0"),
+        ({"early_stopping": True, "patience": 0}, "expected integers from 1 as patience, got 0"),
+        ({"batch_size": 1.5}, "expected integers from 1 as batch_size, got 1.5"),
         ({"module": lambda inputs, outputs: nn.Linear(inputs, 2)}, r"scores of shape \(20, 1\), got \(20, 2\)"),
         ({"learning_rate": -1.0}, "lr"),
         ({"class_weight": {5: 1.0}}, "class_weight"),

@@ -121,6 +121,22 @@ def test_a_state_is_loaded_where_names_and_shapes_match() -> None:
     ]
 
 
+def test_extra_state_is_loaded_too() -> None:
+    class Counting(nn.Linear):
+        count: dict[str, int]
+
+        def get_extra_state(self) -> dict[str, int]:
+            return self.count
+
+        def set_extra_state(self, state: dict[str, int]) -> None:
+            self.count = state
+
+    one, other = Counting(2, 2), Counting(2, 2)
+    one.count, other.count = {"seen": 1}, {"seen": 7}
+    assert "_extra_state" in load_matching(one, other.state_dict()).loaded
+    assert one.count == {"seen": 7}
+
+
 def test_the_state_of_another_model_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected names and shapes of the model, such as \['0\.weight'"):
         load_matching(network(), {"module.0.weight": ad.zeros(4, 3), "5.bias": ad.zeros(3)})

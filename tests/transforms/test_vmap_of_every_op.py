@@ -203,6 +203,9 @@ def test_other_dtypes(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check_dtype(op: Op, drawn: Case, dtype: str, seed: int) -> None:
+    if dtype == "bool" and op.name == "pow_number":
+        # `pow` never hands it bools, of which NumPy's x**2 is int8 and np.power(x, 2) int64.
+        return
     inputs, axes = samples(drawn, np.random.default_rng(seed))
     for x in inputs:
         if x is not None and x.dtype.kind == "f":

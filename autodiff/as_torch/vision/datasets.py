@@ -47,6 +47,10 @@ class MNIST(Dataset[Any]):
         images, labels = (read_idx(file) for file in files)
         self.data, self.targets = from_numpy(images), from_numpy(labels.astype(np.int64))
 
+    # The names of the first versions, which warn there.
+    train_data = test_data = property(lambda self: self.data)
+    train_labels = test_labels = property(lambda self: self.targets)
+
     def _install(self, folder: Path) -> None:
         """Write the files of both parts, as PyTorch would that downloads them, unless they are there."""
         for part in ("train", "t10k"):
