@@ -35,23 +35,14 @@ SETTINGS = {
 }
 
 
-class Shift(nn.Module):
-    """Moves images at random while training."""
-
-    def __init__(self, pixels: int) -> None:
-        super().__init__()
-        self.pixels = pixels
-
-    def forward(self, images: ad.Tensor) -> ad.Tensor:
-        return random_shift(images, self.pixels) if self.training else images
-
-
 def train(setting: Setting, data: Examples, epochs: int) -> nn.Module:
     """As many steps for few examples as for many."""
     model = nn.Sequential(
-        Shift(setting.shift), nn.Flatten(), nn.Linear(784, setting.hidden), nn.ReLU(),
+        nn.Flatten(), nn.Linear(784, setting.hidden), nn.ReLU(),
         nn.Dropout(setting.dropout), nn.Linear(setting.hidden, 10),
     )  # fmt: skip
+    # The model itself moves the images that it learns from.
+    model.register_forward_pre_hook(lambda m, images: (random_shift(*images, setting.shift),) if m.training else images)
     epochs = epochs * 3500 // setting.examples
     part = tuple(t[: setting.examples] for t in data)
     optimizer = optim.Adam(model.parameters(), lr=0.002)

@@ -205,6 +205,77 @@ def test_without_the_clothes_it_says_what_to_install(tmp_path: Path) -> None:
     assert "apt install dataset-fashion-mnist" in done.stderr
 
 
+def test_ways_against_over_fitting(tmp_path: Path) -> None:
+    lines, _ = run("regularization.py", "--epochs", 25, "--out", tmp_path)
+    ways = table(lines, 24)
+    assert ways["none"][0] == 1.0, "all labels learned by heart, the wrong ones too"
+    costs = {name: row[2] for name, row in ways.items()}
+    assert all(cost < costs["none"] for name, cost in costs.items() if name != "none")
+    gone = {name: row[3] for name, row in ways.items()}
+    assert gone["L1 on weights"] > 0.8 > gone["L2 on weights"] > 0.1 > gone["none"]
+    assert_is_a_picture(tmp_path / "curves.png")
+
+
+def test_batch_norm_learns_at_any_of_the_rates(tmp_path: Path) -> None:
+    lines, _ = run("batch_normalization.py", "--epochs", 3, "--out", tmp_path)
+    rates = table(lines, 8)
+    assert all(with_it < 0.6 < without for without, with_it, *_ in rates.values())
+    assert all(row[3] > 0.8 for row in rates.values())
+    assert_is_a_picture(tmp_path / "curves.png")
+
+
+def test_a_rate_that_decays_ends_lower(tmp_path: Path) -> None:
+    lines, _ = run("learning_rate_decay.py", "--epochs", 8, "--out", tmp_path)
+    decays = table(lines, 20)
+    assert decays["constant"][0] == 0.2
+    assert all(row[1] < decays["constant"][1] for name, row in decays.items() if name != "constant")
+    assert_is_a_picture(tmp_path / "decays.png")
+
+
+def test_a_search_goes_from_coarse_to_fine(tmp_path: Path) -> None:
+    lines, _ = run("hyperparameter_search.py", "--trials", 8, "--out", tmp_path)
+    coarse, fine = (re.search(r"best (0\.\d+), median (0\.\d+)", line).groups() for line in (lines[0], lines[2]))
+    assert float(fine[1]) > float(coarse[1]), "the fine search is where good ones are"
+    assert float(coarse[0]) > 0.8
+    for name in ("coarse.png", "fine.png"):
+        assert_is_a_picture(tmp_path / name)
+
+
+def test_bias_is_mended_by_a_bigger_network_and_variance_by_more_data(tmp_path: Path) -> None:
+    lines, _ = run("bias_variance.py", "--epochs", 5, "--out", tmp_path)
+    first = [line.partition("%  ")[2] for line in lines if line.endswith(" ← first")]
+    assert [gap.removesuffix(" ← first") for gap in first[:3]] == ["avoidable bias", "variance", "variance"]
+    dev = [float(line.split()[1]) for line in lines if line.startswith("dev ")]
+    assert dev[0] > dev[1] > dev[2]
+    assert_is_a_picture(tmp_path / "errors.png")
+
+
+def test_what_was_learned_from_even_digits_helps_with_few_odd_ones(tmp_path: Path) -> None:
+    lines, _ = run("transfer_learning.py", "--steps", 100, "--out", tmp_path)
+    for scratch, _, fine_tuned in list(table(lines, 16, skip=3).values())[:3]:
+        assert fine_tuned > scratch
+    assert_is_a_picture(tmp_path / "accuracies.png")
+
+
+def test_tasks_with_few_labels_learn_from_the_others(tmp_path: Path) -> None:
+    lines, _ = run("multi_task.py", "--epochs", 20, "--out", tmp_path)
+    tasks = table(lines, 14, skip=2)
+    assert tasks["digit"][1] > 0.85
+    for task in ("odd", "loop"):
+        alone, together = tasks[task]
+        assert together > alone + 0.02
+    assert_is_a_picture(tmp_path / "accuracies.png")
+
+
+def test_names_are_spelled_better_than_by_how_often_letters_occur(tmp_path: Path) -> None:
+    lines, _ = run("character_model.py", "--names", 3000, "--epochs", 2, "--out", tmp_path)
+    for line, model in zip(lines, ("LSTM", "Transformer"), strict=True):
+        perplexity, invented = re.fullmatch(rf"{model}: perplexity on new names (\S+); (.*)", line).groups()
+        assert float(perplexity) < 16
+        assert len(invented.split(", ")) == 8
+    assert_is_a_picture(tmp_path / "perplexity.png")
+
+
 def test_the_trained_speech_detector_gives_the_probabilities_of_onnx_runtime() -> None:
     lines, _ = run("speech_detector.py", "--package", package("silero_vad"))
     rows = [re.fullmatch(r"(.{9})  (0\.\d{6})  (0\.\d{6})", line).groups() for line in lines[1:]]
