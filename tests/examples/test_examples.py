@@ -243,8 +243,8 @@ def test_a_search_goes_from_coarse_to_fine(tmp_path: Path) -> None:
 
 def test_bias_is_mended_by_a_bigger_network_and_variance_by_more_data(tmp_path: Path) -> None:
     lines, _ = run("bias_variance.py", "--epochs", 5, "--out", tmp_path)
-    first = [line.partition("%  ")[2] for line in lines if line.endswith(" ← first")]
-    assert [gap.removesuffix(" ← first") for gap in first[:3]] == ["avoidable bias", "variance", "variance"]
+    first = [found[1] for line in lines if (found := re.search(r"%  ([a-z ]+) ← first", line))]
+    assert first[:3] == ["avoidable bias", "variance", "variance"]
     dev = [float(line.split()[1]) for line in lines if line.startswith("dev ")]
     assert dev[0] > dev[1] > dev[2]
     assert_is_a_picture(tmp_path / "errors.png")
