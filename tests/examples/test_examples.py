@@ -251,14 +251,14 @@ def test_bias_is_mended_by_a_bigger_network_and_variance_by_more_data(tmp_path: 
 
 
 def test_what_was_learned_from_even_digits_helps_with_few_odd_ones(tmp_path: Path) -> None:
-    lines, _ = run("transfer_learning.py", "--steps", 100, "--out", tmp_path)
+    lines, _ = run("transfer_learning.py", "--steps", 50, "--out", tmp_path)
     for scratch, _, fine_tuned in list(table(lines, 16, skip=3).values())[:3]:
         assert fine_tuned > scratch
     assert_is_a_picture(tmp_path / "accuracies.png")
 
 
 def test_tasks_with_few_labels_learn_from_the_others(tmp_path: Path) -> None:
-    lines, _ = run("multi_task.py", "--epochs", 20, "--out", tmp_path)
+    lines, _ = run("multi_task.py", "--epochs", 14, "--out", tmp_path)
     tasks = table(lines, 14, skip=2)
     assert tasks["digit"][1] > 0.85
     for task in ("odd", "loop"):
@@ -268,7 +268,7 @@ def test_tasks_with_few_labels_learn_from_the_others(tmp_path: Path) -> None:
 
 
 def test_names_are_spelled_better_than_by_how_often_letters_occur(tmp_path: Path) -> None:
-    lines, _ = run("character_model.py", "--names", 3000, "--epochs", 2, "--out", tmp_path)
+    lines, _ = run("character_model.py", "--names", 3000, "--epochs", 1, "--out", tmp_path)
     for line, model in zip(lines, ("LSTM", "Transformer"), strict=True):
         perplexity, invented = re.fullmatch(rf"{model}: perplexity on new names (\S+); (.*)", line).groups()
         assert float(perplexity) < 16
