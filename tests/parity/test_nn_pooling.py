@@ -10,7 +10,7 @@ import torch
 import autodiff as ad
 import nn
 from nn import functional as F
-from tests.parity.test_nn import DTYPES, Build, copied, pair
+from tests.parity.test_nn import DTYPES, Build, assert_same_gradients, copied, pair
 
 T = torch.nn.functional
 # Means of some dozen numbers in another order, and roots of them.
@@ -178,3 +178,19 @@ def test_errors(call: Any) -> None:
         call(torch, T)
     with pytest.raises((RuntimeError, ValueError, TypeError), match=r"expected|fit"):
         call(ad, F)
+
+
+def test_of_repeated_places_the_last_entry_stays() -> None:
+    """As in PyTorch with one thread; with more of them, whichever comes last."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    index = np.random.default_rng(1).integers(0, 64, x.shape)
+    index[0, 0] = 5
+    ours, theirs = pair(x, grad=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        y, torch_y = F.max_unpool2d(ours, ad.tensor(index), 2), T.max_unpool2d(theirs, torch.tensor(index), 2)
+    finally:
+        torch.set_num_threads(threads)
+    assert y.tolist() == torch_y.tolist()
+    assert_same_gradients(y, torch_y, "float64", (ours, theirs))
