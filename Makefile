@@ -53,8 +53,9 @@ mutants: .venv/dev.stamp ## make every derivative rule wrong in every way known;
 
 bench: .venv-torch/parity.stamp ## time the same programs here and on PyTorch
 	.venv-torch/bin/python -m benchmarks
-	.venv-torch/bin/python -m benchmarks.ops
-	.venv-torch/bin/python -m benchmarks.memory
+	for part in ops memory optimizers loading layers convolution recurrent per_sample; do \
+		.venv-torch/bin/python -m benchmarks.$$part || exit; \
+	done
 
 # ENVIRONMENT/EXTRA.stamp stands for: that environment has this project with that extra installed.
 %.stamp: pyproject.toml

@@ -719,4 +719,4 @@ __all__ = [
     "xlogy",
     "zeros",
     "zeros_like",
-]
+]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from sys import getrefcount
 from threading import RLock
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -69,6 +69,10 @@ def _sequence(value: Any) -> list[Any]:
     return [value] if value is None or isinstance(value, Tensor) else list(value)
 
 
+def _inputs(inputs: Any) -> list[Any]:
+    return list(inputs.values()) if isinstance(inputs, dict) else _sequence(inputs)
+
+
 def _nodes(inputs: Sequence[Tensor]) -> list[Node]:
     nodes = []
     for i, x in enumerate(inputs):
@@ -81,9 +85,17 @@ def _nodes(inputs: Sequence[Tensor]) -> list[Node]:
     return nodes
 
 
+@overload
+def grad(outputs: Tensors, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> dict[str, Tensor]: ...
+
+
+@overload
+def grad(outputs: Tensors, inputs: Tensors, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]: ...
+
+
 def grad(
     outputs: Tensors,
-    inputs: Tensors,
+    inputs: Tensors | dict[str, Tensor],
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -91,12 +103,13 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor, ...] | dict[str, Tensor]:
     """The gradients of sum(grad_outputs * outputs) with respect to each of `inputs`, in their shapes.
 
     With `create_graph` they can be differentiated again. An input that the outputs do not depend on is a RuntimeError
     unless `allow_unused` (then None) or `materialize_grads` (then zeros). Nothing is accumulated into ``.grad``. With
     `is_grads_batched` each of `grad_outputs` has a further axis in front, and so have the gradients: one for each row.
+    From a dict of inputs come the gradients under the same names.
 
     >>> import autodiff as ad
     >>> x = ad.tensor(3.0, requires_grad=True)
@@ -104,7 +117,7 @@ def grad(
     >>> ad.grad(first, x)
     (tensor(18.),)
     """
-    ys, xs = _sequence(outputs), _sequence(inputs)
+    ys, xs = _sequence(outputs), _inputs(inputs)
     if not only_inputs:
         raise ValueError(
             "grad accumulates nothing into other leaves: call backward() for that, or leave only_inputs out"
@@ -118,7 +131,7 @@ def grad(
         raise RuntimeError(f"expected one of grad_outputs for each output, got {len(gradients)} for {len(ys)}")
     keep = create_graph if retain_graph is None else retain_graph
     find = _found_by_row if is_grads_batched else _found
-    found = find(ys, gradients, _nodes(xs), keep, create_graph)
+    found: Any = find(ys, gradients, _nodes(xs), keep, create_graph)
     for i, (x, g) in enumerate(zip(xs, found, strict=True)):
         if g is None and materialize_grads:
             found[i] = wrap(np.zeros(x.shape, x.dtype)).requires_grad_(create_graph)
@@ -127,7 +140,7 @@ def grad(
                 f"input {i} (shape {x.shape}) was not used in computing the outputs; pass allow_unused=True to get "
                 f"None for it, or materialize_grads=True to get zeros"
             )
-    return tuple(found)
+    return dict(zip(inputs, found, strict=True)) if isinstance(inputs, dict) else tuple(found)
 
 
 def _found(outputs: Sequence[Tensor], gradients: Sequence[Any], nodes: list[Node], keep: bool, record: bool) -> Any:
@@ -166,7 +179,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensors | None = None,
+    inputs: Tensors | dict[str, Tensor] | None = None,
 ) -> None:
     """Add the gradients of sum(grad_tensors * outputs) into ``.grad`` of every leaf, or only of `inputs`.
 
@@ -181,7 +194,7 @@ def backward(
         raise RuntimeError(f"expected one gradient for each output, got {len(gradients)} for {len(ys)}")
     targets = None
     if inputs is not None:
-        tensors = _sequence(inputs)
+        tensors = _inputs(inputs)
         if not tensors:
             raise RuntimeError("backward: expected at least one tensor as inputs; leave inputs out for all leaves")
         targets = set(_nodes(tensors))
@@ -244,7 +257,7 @@ def tensor_backward(
     gradient: Tensor | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensors | None = None,
+    inputs: Tensors | dict[str, Tensor] | None = None,
 ) -> None:
     """Add the gradients of this tensor with respect to every leaf (or only `inputs`) into their ``.grad``.
 

@@ -199,7 +199,7 @@ def multinomial(
         places: Tensor = quotients.topk(num_samples).indices
         return places
     # The sums are made in PyTorch's order and precision, and divided by the last.
-    sums = np.cumsum(weights.array, -1, dtype=input.dtype)
+    sums = np.cumsum(weights.array, -1, dtype=np.promote_types(input.dtype, np.float32))
     sums = (sums / sums[..., -1:]).reshape(-1, input.shape[-1])
     units = source.uniform((len(sums), num_samples), np.float64)
     drawn = [np.searchsorted(row, u, "left") for row, u in zip(sums, units, strict=True)]
@@ -215,9 +215,9 @@ def _check_weights(input: Tensor, num_samples: int, replacement: bool) -> None:
     weights = input.array
     if not (np.isfinite(weights) & (weights >= 0)).all() or not (weights > 0).any(-1).all():
         raise OpError("multinomial expected finite weights of at least 0, some of each row above 0")
-    if not replacement and num_samples > input.shape[-1]:
+    if not replacement and num_samples > (possible := int((weights > 0).sum(-1).min())):
         raise OpError(
-            f"multinomial cannot draw {num_samples} of {input.shape[-1]} places without replacement; say "
+            f"multinomial cannot draw {num_samples} of {possible} places with weights above 0 without replacement; say "
             "replacement=True to draw some of them several times"
         )
 

@@ -12,6 +12,7 @@ from optim.elementwise import Elementwise
 from optim.optimizer import Params
 from optim.options import Group, options
 from optim.per_parameter import State, full_like
+from optim.running_means import decayed, take_in
 
 
 class Adam(Elementwise):
@@ -53,11 +54,7 @@ class Adam(Elementwise):
         super().__init__(params, options(locals()))
 
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        if weight_decay and group["decoupled_weight_decay"]:
-            p *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * p
+        lr, (beta1, beta2), g = group["lr"], group["betas"], decayed(p, g, group)
         if not state:
             state.update(step=0.0, exp_avg=full_like(p), exp_avg_sq=full_like(p))
         state["step"] += 1
@@ -68,9 +65,7 @@ class Adam(Elementwise):
         if not group["amsgrad"] and (kernel := compiled("adam", p, group)):
             kernel(p, g, exp_avg, exp_avg_sq, *numbers(p, 1 - beta1, beta2, 1 - beta2, rate, eps))
             return
-        exp_avg += (1 - beta1) * (g - exp_avg)
-        exp_avg_sq *= beta2
-        exp_avg_sq += (1 - beta2) * (g * g)
+        take_in(g, exp_avg, exp_avg_sq, beta1, beta2)
         if group["amsgrad"]:
             exp_avg_sq = state["max_exp_avg_sq"] = np.maximum(exp_avg_sq, state.get("max_exp_avg_sq", 0.0))
         p -= rate * (exp_avg / (np.sqrt(exp_avg_sq) + eps))

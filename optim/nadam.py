@@ -11,6 +11,7 @@ from optim.elementwise import Elementwise
 from optim.optimizer import Params
 from optim.options import Group, options
 from optim.per_parameter import State, full_like, rounded
+from optim.running_means import decayed, take_in
 
 
 class NAdam(Elementwise):
@@ -51,11 +52,7 @@ class NAdam(Elementwise):
         super().__init__(params, options(locals()))
 
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        if weight_decay and group["decoupled_weight_decay"]:
-            p *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * p
+        lr, (beta1, beta2), g = group["lr"], group["betas"], decayed(p, g, group)
         if not state:
             state.update(step=0.0, mu_product=1.0, exp_avg=full_like(p), exp_avg_sq=full_like(p))
         state["step"] += 1
@@ -64,9 +61,7 @@ class NAdam(Elementwise):
         mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
         product = state["mu_product"] = rounded(state["mu_product"] * rounded(mu))
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
-        exp_avg += (1 - beta1) * (g - exp_avg)
-        exp_avg_sq *= beta2
-        exp_avg_sq += (1 - beta2) * (g * g)
+        take_in(g, exp_avg, exp_avg_sq, beta1, beta2)
         scale = np.sqrt(exp_avg_sq / (1 - beta2**step)) + group["eps"]
         p -= (lr * (1 - mu) / (1 - product)) * (g / scale)
         p -= (lr * mu_next / (1 - product * mu_next)) * (exp_avg / scale)

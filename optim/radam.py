@@ -11,6 +11,7 @@ from optim.elementwise import Elementwise
 from optim.optimizer import Params
 from optim.options import Group, options
 from optim.per_parameter import State, full_like
+from optim.running_means import decayed, take_in
 
 
 class RAdam(Elementwise):
@@ -50,18 +51,12 @@ class RAdam(Elementwise):
         super().__init__(params, options(locals()))
 
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        if weight_decay and group["decoupled_weight_decay"]:
-            p *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * p
+        lr, (beta1, beta2), g = group["lr"], group["betas"], decayed(p, g, group)
         if not state:
             state.update(step=0.0, exp_avg=full_like(p), exp_avg_sq=full_like(p))
         state["step"] += 1
         step, exp_avg, exp_avg_sq = state["step"], state["exp_avg"], state["exp_avg_sq"]
-        exp_avg += (1 - beta1) * (g - exp_avg)
-        exp_avg_sq *= beta2
-        exp_avg_sq += (1 - beta2) * (g * g)
+        take_in(g, exp_avg, exp_avg_sq, beta1, beta2)
         correction = 1 - beta2**step
         rho = 2 / (1 - beta2) - 1
         rho_t = rho - 2 * step * beta2**step / correction

@@ -391,6 +391,18 @@ def test_recorded_steps() -> None:
     assert rate.grad.item() == pytest.approx(-8 * 1.6)
 
 
+def test_first_momentum() -> None:
+    start = ad.tensor(2.0, requires_grad=True)
+    p = start.clone()
+    optimizer = optim.SGD([p], lr=0.1, momentum=0.9, differentiable=True)
+    (p.grad,) = ad.grad(p * p, [p], create_graph=True)
+    optimizer.step()
+    p.grad = ad.zeros(())
+    optimizer.step()
+    # Both steps together go 1.9 * 0.1 * 2 * start down.
+    assert ad.grad(p, start)[0].item() == pytest.approx(1 - 0.38)
+
+
 def test_bfloat16_in_muon() -> None:
     p = ad.eye(2, dtype=ad.float64).requires_grad_()
     p.grad = ad.eye(2, dtype=ad.float64)

@@ -185,3 +185,19 @@ def test_silent_defaults() -> None:
         F.grid_sample(ad.ones(1, 1, 2, 2), ad.zeros(1, 1, 1, 2))
         nn.utils.weight_norm(nn.Linear(1, 1))
         F.dropout2d(ad.ones(2, 3, 4))
+
+
+def slope(function: Any, value: float, count: int) -> float:
+    x = ad.full((count,), value, requires_grad=True)
+    (g,) = ad.grad(function(x).sum(), x)
+    return g[0].item()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("count", [1, 10_000])
+def test_activations_at_infinity(count: int) -> None:
+    with np.errstate(invalid="ignore"):
+        for infinity in (np.inf, -np.inf):
+            assert slope(F.softsign, infinity, count) == 0
+        for function in (F.elu, F.celu, F.selu, lambda x: F.elu(x, 1.5)):
+            assert np.isnan(slope(function, np.nan, count))
+        assert F.gelu(ad.full((count,), np.inf))[0].item() == np.inf

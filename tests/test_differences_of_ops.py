@@ -108,6 +108,11 @@ def test_numbers_for_tensors() -> None:
     assert x.clamp(0.0, ad.ones(2)).tolist() == [1.0, 0.0]
 
 
+def test_places_without_weight() -> None:
+    with pytest.raises(OpError, match="draw 2 of 1 places with weights above 0"):
+        ad.multinomial(ad.tensor([[1.0, 1.0], [1.0, 0.0]]), 2)
+
+
 def test_lerp_of_integers() -> None:
     for weight in (0.5, ad.tensor(0.5), ad.tensor([1])):
         with pytest.raises(RuntimeError, match=r"int64.*x\.float\(\)"):

@@ -71,3 +71,9 @@ def test_states_of_other_schedules() -> None:
     with pytest.raises(ValueError, match="not the state of a MultiStepLR"):
         schedule.load_state_dict(lr_scheduler.StepLR(own, 3).state_dict())
     assert schedule.state_dict()["milestones"] is not schedule.milestones
+
+
+def test_rates_of_tensors() -> None:
+    optimizer = optim.SGD([ad.ones(1, requires_grad=True)], lr=ad.tensor(0.5))
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    assert type(schedule.get_last_lr()[0]) is type(optimizer.param_groups[0]["initial_lr"]) is float

@@ -139,6 +139,13 @@ def test_the_ends_of_intervals() -> None:
     assert generator.integers(0, 2**64, (2,), "uint64").dtype == np.uint64
 
 
+def test_a_bernoulli_draw_is_whether_a_uniform_number_is_less() -> None:
+    units = Generator().manual_seed(3).uniform((200,), "float64")
+    beside = [np.nextafter(units[0], to) for to in (0, 1)]
+    for p in (0.0, 1e-300, 2.0**-53, 0.1, float(units[0]), *beside, float(units.max()), 1 - 2.0**-53, 1.0):
+        np.testing.assert_array_equal(Generator().manual_seed(3).bernoulli((200,), float(p)), units < p)
+
+
 @pytest.mark.parametrize("seed", [0, 5, -1, -(2**63), 2**32 + 5, 2**64 - 1, np.int64(3)])
 def test_seeds(seed: int) -> None:
     generator = Generator()

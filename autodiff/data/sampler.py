@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autodiff import random
 from autodiff.creation import from_numpy
 from autodiff.random import Generator
+from autodiff.sampling import multinomial
 from autodiff.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
@@ -154,14 +154,12 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        generator = self.generator or random.default_generator
-        weights = _checked(self.weights.array)
-        # Of a single sample PyTorch takes the way without replacement.
-        if self.replacement and self.num_samples > 1:
-            for start in range(0, self.num_samples, AT_ONCE):
-                yield from _with_replacement(weights, min(AT_ONCE, self.num_samples - start), generator).tolist()
-        else:
-            yield from _without_replacement(weights, self.num_samples, generator).tolist()
+        rest = self.num_samples
+        while rest:
+            # With a last one alone PyTorch's draw of a single sample, which is another, would be taken for it.
+            part = AT_ONCE if self.replacement and rest > AT_ONCE + 1 else rest
+            yield from multinomial(self.weights, part, self.replacement, generator=self.generator).tolist()
+            rest -= part
 
     def __len__(self) -> int:
         return self.num_samples
@@ -202,29 +200,3 @@ def drawn_seed(generator: Generator | None) -> int:
 def _expect_count(expected: str, count: Any) -> None:
     if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
         raise ValueError(f"{expected} to be a whole number above 0, got {count!r}")
-
-
-def _checked(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise RuntimeError("WeightedRandomSampler: expected finite weights, none below 0 and one above it at least")
-    return weights
-
-
-def _with_replacement(weights: NDArray[np.float64], count: int, generator: Generator) -> NDArray[np.int64]:
-    below = np.cumsum(weights)
-    if abs(below[-1] - 1) > 0.00001:
-        below = below / below[-1]
-    below[-1] = 1
-    drawn: NDArray[np.int64] = below.searchsorted(generator.uniform((count,), np.float64))
-    return drawn
-
-
-def _without_replacement(weights: NDArray[np.float64], count: int, generator: Generator) -> NDArray[np.int64]:
-    if (possible := np.count_nonzero(weights)) < count:
-        raise RuntimeError(
-            f"WeightedRandomSampler: {count} samples without replacement need as many weights above 0, not {possible}"
-        )
-    # The least of exponential numbers with these rates, then the next, and so on (Efraimidis and Spirakis, "Weighted
-    # random sampling with a reservoir", 2006).
-    order: NDArray[np.int64] = np.argsort(-weights / generator.exponential(weights.shape, np.float64), kind="stable")
-    return order[:count]

@@ -32,11 +32,9 @@ def diverged(run: Run, what: str, group: Sequence[Any], cost: Tensor | None = No
     elif weights:
         cause = f"these parameters became infinite or nan in a step before: {', '.join(weights)}; {ADVICE}"
     elif gradients:
-        cause = (
-            f"the gradients of {', '.join(gradients)} are infinite or nan{_autopsy(run, group, cost) or f'; {ADVICE}'}"
-        )
+        cause = f"the gradients of {', '.join(gradients)} are infinite or nan; {ADVICE}{_autopsy(run, group, cost)}"
     else:
-        cause = f"parameters and data are finite, so it arises on the way{_autopsy(run, group, cost) or f'; {ADVICE}'}"
+        cause = f"parameters and data are finite, so it arises on the way; {ADVICE}{_autopsy(run, group, cost)}"
     return FloatingPointError(
         f"fit: {what} at step {run.step + 1} (epoch {run.epoch + 1}, batch {run.batch}), which was not made: {cause}"
     )

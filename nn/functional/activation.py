@@ -40,7 +40,7 @@ def _elu_kernel(x: Array, alpha: float, scale: float, input_scale: float) -> Any
 
 def _elu_rule(g: Any, y: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     below = np.exp(np.minimum(x, 0.0) * input_scale) * (alpha * scale * input_scale)
-    return g * np.where(x <= 0, below, scale)
+    return g * np.where(x > 0, scale, below)
 
 
 @by_blocks
@@ -52,7 +52,7 @@ def _elu_on_arrays(g: Array, y: Any, x: Array, alpha: float, scale: float, input
         slope *= alpha * scale * input_scale
     if alpha * input_scale != 1:
         # Else both sides have the same slope at 0, which is that of the limit too.
-        slope = choose(x <= 0, slope, np.full_like(slope, scale))
+        slope = choose(x > 0, np.full_like(slope, scale), slope)
     slope *= g
     return slope
 

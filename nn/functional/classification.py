@@ -8,7 +8,7 @@ import numpy as np
 
 import autodiff as ad
 from autodiff.op import OpError, describe
-from autodiff.tensor import Array, Tensor, wrap
+from autodiff.tensor import Array, Tensor, as_array, wrap
 from nn.functional.class_ops import cross_entropy_at, weighted_sum_at
 from nn.functional.linear import linear
 from nn.functional.operands import arrays_of
@@ -23,7 +23,7 @@ class Targets(NamedTuple):
     at: Array  # counted in row-major order
     kept: Any  # False for the targets that are ignored; True alone if none is
     weights: Any  # the weight of each target's class, 0 for those ignored; 1.0 alone if it is the same for all
-    total: float  # what the sum of the losses is divided by
+    total: Any  # what the sum of the losses is divided by: a number, an array where it differs inside vmap
 
 
 def nll_loss(
@@ -91,7 +91,7 @@ def cross_entropy(
     if label_smoothing:
         even = -_weighted(scores, weight, axis).mean(axis) * _constant(targets.kept, input)
         losses = (1 - label_smoothing) * losses + label_smoothing * even
-    return losses if reduction == "none" else _total(losses.sum() / (targets.total or 1.0), targets)
+    return losses if reduction == "none" else _total(losses.sum() / _constant(_divisor(targets), input), targets)
 
 
 def _class_axis(x: Array) -> int:
@@ -106,9 +106,8 @@ def _targets(name: str, x: Array, t: Array, weight: Tensor | None, ignore_index:
     classes = x.shape[axis]
     kept: Any = True
     weights: Any = 1.0
-    # As unsigned numbers negative indices are large ones: a single comparison finds all that is not a class.
-    if ignore_index >= 0 or np.maximum.reduce(t.view(_UNSIGNED[t.itemsize]), axis=None, initial=0) >= classes:
-        kept = np.asarray(t != ignore_index)
+    if ignore_index >= 0 or _largest(t) >= classes:
+        kept = as_array(t != ignore_index)
         t = np.where(kept, t, 0)
         if t.size and not 0 <= t.min() <= t.max() < classes:
             raise IndexError(
@@ -117,9 +116,19 @@ def _targets(name: str, x: Array, t: Array, weight: Tensor | None, ignore_index:
             )
         weights = kept.astype(x.dtype)
     if weight is not None:
-        weights = weights * _class_weights(name, weight, x)[t]
-    total = 1.0 if reduction != "mean" else t.size if type(weights) is float else float(np.sum(weights))
+        # Unlike weight[t] this also works where only the targets differ inside vmap.
+        weights = weights * np.take_along_axis(_class_weights(name, weight, x), t.reshape(-1), 0).reshape(t.shape)
+    total = 1.0 if reduction != "mean" else t.size if type(weights) is float else np.sum(weights)
+    total = total if hasattr(total, "each_sample") else float(total)
     return Targets(_places(t, classes, axis), kept, weights, total)
+
+
+def _largest(t: Array) -> int:
+    """The largest of the indices, inside vmap those of all samples; negative ones are larger than any other."""
+    every: Any = t.base if hasattr(t, "each_sample") else t
+    # As unsigned numbers: a single comparison finds all that is not a class.
+    largest: int = np.maximum.reduce(every.view(_UNSIGNED[t.itemsize]), axis=None, initial=0)
+    return largest
 
 
 def _bad_target(name: str, x: Array, t: Array) -> OpError:
@@ -165,12 +174,18 @@ def _rows(count: int, classes: int) -> Array:
 
 
 def _factors(targets: Targets) -> Any:
-    return -targets.weights / (targets.total or 1.0)
+    return -targets.weights / _divisor(targets)
+
+
+def _divisor(targets: Targets) -> Any:
+    return targets.total + (targets.total == 0)
 
 
 def _total(loss: Tensor, targets: Targets) -> Tensor:
     """The loss; NaN, with a gradient of 0, if all targets were ignored and the mean is over nothing."""
-    return loss if targets.total else loss + math.nan
+    if isinstance(targets.total, float):
+        return loss if targets.total else loss + math.nan
+    return loss + wrap(np.where(targets.total == 0, math.nan, 0.0).astype(loss.dtype))
 
 
 def _losses(scores: Tensor, targets: Targets) -> Tensor:
@@ -179,7 +194,7 @@ def _losses(scores: Tensor, targets: Targets) -> Tensor:
 
 
 def _constant(value: Any, like: Tensor) -> Tensor:
-    return wrap(np.asarray(value, like.dtype))
+    return wrap(as_array(value, like.dtype))
 
 
 def _weighted(scores: Tensor, weight: Tensor | None, axis: int) -> Tensor:

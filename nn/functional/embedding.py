@@ -188,19 +188,26 @@ def embedding_bag(
     index = index.reshape(-1)[: lengths.sum()]
     weights = weights if weights is None else weights[: index.size]
     bags = np.repeat(np.arange(lengths.size), lengths)
-    if padding is not None:
-        kept = np.flatnonzero(index != padding)
-        index, bags = index[kept], bags[kept]
-        weights = None if weights is None else weights[wrap(kept)]
-        lengths = np.bincount(bags, minlength=lengths.size)
     if mode == "max":
-        return _maxima(weight, index, lengths)
+        kept = slice(None) if padding is None else index != padding
+        return _maxima(weight, index[kept], np.bincount(bags[kept], minlength=lengths.size))
+    if padding is not None:
+        # What belongs to no bag goes to one of its own, behind the others.
+        bags = np.where(index == padding, lengths.size, bags)
     rows = _rows(weight, index, None, scale_grad_by_freq)
     if weights is not None:
         rows = rows * weights.unsqueeze(1)
-    shape = (lengths.size, weight.shape[1])
-    sums: Tensor = places.index_add(None, wrap(bags), rows, axis=0, shape=shape)
-    return sums if mode == "sum" else sums / wrap(np.maximum(lengths, 1)[:, None].astype(weight.dtype))
+    sums = _in_bags(rows, bags, lengths.size)
+    if mode == "sum":
+        return sums
+    counts = wrap(lengths[:, None]) if padding is None else _in_bags(ad.ones_like(rows[:, :1]), bags, lengths.size)
+    return sums / counts.clamp(min=1).to(weight.dtype)
+
+
+def _in_bags(rows: Tensor, bags: Array, count: int) -> Tensor:
+    """The sum of the rows in each of `count` bags; a bag behind them is left out."""
+    sums: Tensor = places.index_add(None, wrap(bags), rows, axis=0, shape=(count + 1, rows.shape[1]))
+    return sums[:count]
 
 
 def _bag_lengths(index: Array, offsets: Tensor | None, include_last_offset: bool) -> Array:

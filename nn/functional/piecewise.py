@@ -119,7 +119,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> leaky_relu(ad.tensor([-1.0, 2.0]))
     tensor([-0.0100,  2.0000])
     """
-    output = _leaky_relu(input, negative_slope=negative_slope)
+    output = _leaky_relu(floating("leaky_relu", input), negative_slope=negative_slope)
     return write_into(input, output) if inplace else output
 
 

@@ -66,8 +66,7 @@ class StepLR(_Factor):
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         _check_epochs("step_size, the epochs between two decays,", step_size)
         _check_gamma(gamma)
-        self.step_size = step_size
-        self.gamma = gamma
+        self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
     def ratio(self) -> float:
@@ -96,8 +95,7 @@ class MultiStepLR(_Factor):
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         _check_gamma(gamma)
-        self.milestones = Counter(milestones)
-        self.gamma = gamma
+        self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
     def ratio(self) -> float:
@@ -154,8 +152,7 @@ class ConstantLR(_Factor):
         # From a rate of 0 no factor leads back.
         expect(isinstance(factor, Real) and 0 < factor <= 1, "factor", "a number > 0 and <= 1", factor)
         _check_epochs("total_iters", total_iters)
-        self.factor = factor
-        self.total_iters = total_iters
+        self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
     def ratio(self) -> float:
@@ -196,9 +193,7 @@ class LinearLR(_Factor):
         expect(valid, "start_factor", "a number > 0 and <= 1", start_factor)
         expect(isinstance(end_factor, Real) and 0 <= end_factor <= 1, "end_factor", "a number from 0 to 1", end_factor)
         _check_epochs("total_iters", total_iters)
-        self.start_factor = start_factor
-        self.end_factor = end_factor
-        self.total_iters = total_iters
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
     def ratio(self) -> float:
@@ -232,8 +227,7 @@ class PolynomialLR(_Factor):
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         _check_epochs("total_iters", total_iters)
         expect(isinstance(power, Real) and 0 <= power < math.inf, "power", "a finite number >= 0", power)
-        self.total_iters = total_iters
-        self.power = power
+        self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
     def ratio(self) -> float:

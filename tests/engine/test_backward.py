@@ -249,6 +249,16 @@ def test_backward_with_an_inner_tensor_as_input_fills_its_grad(x: Tensor) -> Non
     assert values(middle.grad, x.grad) == [[4.0, 8.0, 12.0], None]
 
 
+def test_inputs_by_name(x: Tensor) -> None:
+    other, unused = ad.ones(3, requires_grad=True), ad.ones(1, requires_grad=True)
+    y = (x * other).sum()
+    found = ad.grad(y, {"x": x, "unused": unused}, retain_graph=True, allow_unused=True)
+    assert found["x"].tolist() == [1, 1, 1]
+    assert found["unused"] is None
+    y.backward(inputs={"x": x})
+    assert values(x.grad, other.grad) == [[1.0, 1.0, 1.0], None]
+
+
 def test_backward_with_no_inputs_is_an_error(x: Tensor) -> None:
     with pytest.raises(RuntimeError, match="at least one tensor as inputs"):
         x.sum().backward(inputs=[])

@@ -117,6 +117,7 @@ def test_rows_that_are_used_are_shortened_in_place(norm_type: float, lengths: li
     module(ad.tensor([0, 1, 0]))
     np.testing.assert_allclose(np.linalg.norm(module.weight.numpy(), norm_type, axis=1), lengths, rtol=1e-6)
     # What was saved before is stale now.
+    ad.manual_seed(0)
     trained = nn.Embedding(2, 2, max_norm=0.1)
     squares = (trained.weight**2).sum()
     trained(ad.tensor([0]))
@@ -169,3 +170,19 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
 def test_what_is_refused(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("offsets", [None, ad.tensor([0, 2, 2, 5])])
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+@pytest.mark.usefixtures("no_loops")
+def test_padding_in_bags_that_differ_inside_vmap(mode: str, offsets: ad.Tensor | None) -> None:
+    chosen = ad.tensor([[[0, 1], [1, 1], [2, 3]], [[1, 1], [4, 0], [1, 4]]])
+    shape = (3, 2) if offsets is None else (6,)
+
+    def squares(index: ad.Tensor, weight: ad.Tensor) -> ad.Tensor:
+        return (F.embedding_bag(index.reshape(shape), weight, offsets, mode=mode, padding_idx=1) ** 2).sum()
+
+    weight = table().detach()
+    for found in (squares, ad.func.grad(squares, 1)):
+        rows = ad.vmap(found, (0, None))(chosen, weight)
+        np.testing.assert_allclose(rows.numpy(), ad.stack([found(i, weight) for i in chosen]).numpy(), rtol=1e-13)

@@ -280,8 +280,12 @@ def test_every_module_is_checked() -> None:
     assert classes - CONTAINERS == {name.split()[0] for name in MODULES}
 
 
+# Each is checked in all directions, of first and second order: an example is worth many. `deep` draws 80.
+EXAMPLES = max(4, settings().max_examples // 25)
+
+
 @pytest.mark.parametrize("name", MODULES)
-@settings(max_examples=10)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_first_and_second_derivatives(name: str, data: st.DataObject) -> None:
     """By extrapolated differences, which leave about 1e-10 of values of the order of 1, and more of the second."""

@@ -1,7 +1,9 @@
 """Losses: their values from the formulas, and what they say of inputs that they cannot take."""
 
+import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,27 @@ def test_classification_losses(seed: int, rest: tuple[int, ...], data: st.DataOb
             logs = ad.log_softmax(args[0], 1 if rest else 0)
             found = F.nll_loss(logs, *args[1:], ignore_index=ignored, reduction=reduction)
             np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("function", [F.nll_loss, F.cross_entropy, partial(F.cross_entropy, label_smoothing=0.2)])
+@pytest.mark.usefixtures("no_loops")
+def test_weights_and_ignored_targets_that_differ_inside_vmap(function: Any, reduction: str) -> None:
+    ad.manual_seed(0)
+    x, w = ad.randn(3, 4, 5, dtype=ad.float64), ad.rand(3, 5, dtype=ad.float64) + 0.1
+    # All are ignored in one sample, one in another, and none in the last.
+    target = ad.tensor([[-100] * 4, [2, -100, 0, 4], [1, 1, 3, 0]])
+    loss = partial(function, reduction=reduction)
+    gradient = ad.func.grad(lambda *args: loss(*args).sum())
+    for axes in itertools.product((0, None), repeat=3):
+        if axes == (None, None, None):
+            continue
+        given = [a if axis == 0 else a[1] for a, axis in zip((x, target, w), axes, strict=True)]
+        for found in (loss, gradient):
+            rows = [
+                found(*(a if axis is None else a[i] for a, axis in zip(given, axes, strict=True))) for i in range(3)
+            ]
+            np.testing.assert_allclose(ad.vmap(found, axes)(*given).numpy(), ad.stack(rows).numpy(), rtol=1e-12)
 
 
 def test_cross_entropy_of_probabilities_is_that_of_the_classes_they_are_sure_of() -> None:

@@ -373,6 +373,18 @@ def test_recorded_steps() -> None:
         (p * p).backward()
 
 
+def test_first_momentum() -> None:
+    start = torch.tensor(2.0, requires_grad=True)
+    p = start.clone()
+    optimizer = torch.optim.SGD([p], lr=0.1, momentum=0.9, differentiable=True)
+    (p.grad,) = torch.autograd.grad((p * p).sum(), [p], create_graph=True)
+    optimizer.step()
+    p.grad = torch.zeros(())
+    optimizer.step()
+    assert p.item() == pytest.approx(2 * (1 - 0.38))
+    assert torch.autograd.grad(p, start)[0].item() == pytest.approx(1)
+
+
 def test_bfloat16_in_muon() -> None:
     p = torch.eye(2, dtype=torch.float64).requires_grad_()
     p.grad = torch.eye(2, dtype=torch.float64)

@@ -186,3 +186,19 @@ def test_silent_defaults() -> None:
     ):
         with pytest.warns((UserWarning, FutureWarning)):
             call()
+
+
+def slope(function: Any, value: float, count: int) -> float:
+    x = torch.full((count,), value, requires_grad=True)
+    (g,) = torch.autograd.grad(function(x).sum(), x)
+    return g[0].item()
+
+
+def test_activations_at_infinity() -> None:
+    for infinity in (np.inf, -np.inf):
+        assert np.isnan(slope(F.softsign, infinity, 1))
+    for function in (F.elu, F.celu):
+        assert slope(function, np.nan, 1) == 1
+        assert np.isnan(slope(function, np.nan, 10_000))
+    values = [F.gelu(torch.full((count,), np.inf))[0].item() for count in (1, 10_000)]
+    np.testing.assert_array_equal(values, [np.inf, np.nan])

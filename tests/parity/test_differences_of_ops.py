@@ -111,6 +111,10 @@ def test_numbers_for_tensors() -> None:
             call()
 
 
+def test_places_without_weight() -> None:
+    assert torch.multinomial(torch.tensor([1.0, 0.0]), 2).tolist() == [0, 1]
+
+
 def test_lerp_of_integers() -> None:
     x, y = torch.tensor([1]), torch.tensor([5])
     assert torch.lerp(x, y, torch.tensor(0.5)).tolist() == [3.0]

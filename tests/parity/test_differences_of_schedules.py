@@ -64,3 +64,9 @@ def test_states_of_other_schedules() -> None:
     schedule = lr_scheduler.MultiStepLR(own, [1])
     schedule.load_state_dict(lr_scheduler.StepLR(own, 3).state_dict())
     assert schedule.state_dict()["milestones"] is schedule.milestones
+
+
+def test_rates_of_tensors() -> None:
+    optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=torch.tensor(0.5))
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    assert type(schedule.get_last_lr()[0]) is type(optimizer.param_groups[0]["initial_lr"]) is torch.Tensor

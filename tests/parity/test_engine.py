@@ -84,6 +84,11 @@ def options_of_grad(m: Any) -> Iterator[Any]:
     yield grad([y, (x * 3).sum()], [x], retain_graph=True)
     yield grad(y, [x, x], retain_graph=True)
     yield grad(y, [y, x], retain_graph=True)
+    named = grad(y, {"y": y, "x": x}, retain_graph=True)
+    yield list(named)
+    yield named["x"]
+    yield lambda: grad(y, {}, retain_graph=True)
+    y.backward(inputs={"x": x}, retain_graph=True)
     yield x.grad
     yield lambda: grad(m.ones(1), x)
     yield lambda: grad(y, [])

@@ -35,10 +35,14 @@ def copied(build: Build, dtype: str) -> tuple[nn.Module, torch.nn.Module]:
     return ours, theirs
 
 
-def assert_close(ours: Any, theirs: Any, dtype: str) -> None:
+def assert_close(
+    ours: Any, theirs: Any, dtype: str, what: str = "", *, tolerances: Any = TOLERANCES, of_largest: bool = False
+) -> None:
+    """The same numbers in the same dtype, within a tolerance relative to 1 or, `of_largest`, to the largest of them."""
     ours, theirs = ours.detach().numpy(), theirs.detach().numpy()
     assert ours.dtype == theirs.dtype
-    np.testing.assert_allclose(ours, theirs, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
+    scale = max(np.abs(theirs).max(initial=0.0), 1.0) if of_largest else 1.0
+    np.testing.assert_allclose(ours, theirs, rtol=tolerances[dtype], atol=tolerances[dtype] * scale, err_msg=what)
 
 
 def assert_same_gradients(ours: Any, theirs: Any, dtype: str, *inputs: Any) -> None:

@@ -245,6 +245,10 @@ def test_errors_in_both(call: Any) -> None:
 
 def test_integers() -> None:
     i, torch_i = pair(np.array([1, -2, 8]))
+    for functions, x in ((F, i), (T, torch_i)):
+        for function in (functions.leaky_relu, functions.leaky_relu_, functions.rrelu):
+            with pytest.raises(RuntimeError, match=r"floating-point|not implemented for 'Long'"):
+                function(x)
     for name, arguments in (("relu6", ()), ("hardtanh", ()), ("threshold", (0, 7)), ("relu", ())):
         ours, theirs = getattr(F, name)(i, *arguments), getattr(T, name)(torch_i, *arguments)
         assert ours.tolist() == theirs.tolist()

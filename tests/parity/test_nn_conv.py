@@ -1,6 +1,7 @@
 """Convolutions beside PyTorch's: values, gradients, initial weights, printing, errors."""
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 import autodiff as ad
 import nn
 from nn import functional as F
-from tests.parity.test_nn import DTYPES, Build, copied, pair
+from tests.parity.test_nn import DTYPES, Build, assert_close, copied, pair
 
 T = torch.nn.functional
 # Sums over some hundred terms in another order; PyTorch may compute small windows by Winograd's algorithm in float32.
 TOLERANCES = {"float32": 5e-5, "float64": 1e-12}
+assert_near = partial(assert_close, tolerances=TOLERANCES, of_largest=True)
 
 MODULES: list[tuple[Build, tuple[int, ...]]] = [
     (lambda lib: lib.Conv1d(3, 4, 3), (2, 3, 8)),
@@ -53,13 +55,6 @@ MODULES: list[tuple[Build, tuple[int, ...]]] = [
 
 # PyTorch says that it copies the input for an even window with padding="same".
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-
-
-def assert_near(ours: Any, theirs: Any, dtype: str) -> None:
-    ours, theirs = ours.detach().numpy(), theirs.detach().numpy()
-    assert ours.dtype == theirs.dtype
-    scale = max(np.abs(theirs).max(initial=0.0), 1.0)
-    np.testing.assert_allclose(ours, theirs, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype] * scale)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

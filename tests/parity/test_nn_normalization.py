@@ -1,5 +1,6 @@
 """Normalisation beside PyTorch's: values, gradients, running statistics, in both modes."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 import autodiff as ad
 import nn
 from nn import functional as F
-from tests.parity.test_nn import DTYPES, Build, copied, pair
+from tests.parity.test_nn import DTYPES, Build, assert_close, copied, pair
 
 T = torch.nn.functional
 # A few roundings of sums over some hundred terms, of another order; float32 has 2^29 times coarser ones.
 TOLERANCES = {"float32": 2e-5, "float64": 1e-12}
+assert_near = partial(assert_close, tolerances=TOLERANCES, of_largest=True)
 
 MODULES: list[tuple[Build, tuple[int, ...]]] = [
     (lambda lib: lib.BatchNorm1d(4), (3, 4, 5)),
@@ -50,13 +52,6 @@ MODULES: list[tuple[Build, tuple[int, ...]]] = [
     (lambda lib: lib.LocalResponseNorm(3, alpha=0.5, beta=0.6, k=2.0), (3, 4, 5, 2)),
     (lambda lib: lib.LocalResponseNorm(7, alpha=0.5), (3, 4, 5, 2, 1)),
 ]
-
-
-def assert_near(ours: Any, theirs: Any, dtype: str) -> None:
-    ours, theirs = ours.detach().numpy(), theirs.detach().numpy()
-    assert ours.dtype == theirs.dtype
-    scale = max(np.abs(theirs).max(initial=0.0), 1.0)
-    np.testing.assert_allclose(ours, theirs, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype] * scale)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,6 +1,7 @@
 """Pooling beside PyTorch's: values, indices, gradients, ties, NaN, printing, errors."""
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 import autodiff as ad
 import nn
 from nn import functional as F
-from tests.parity.test_nn import DTYPES, Build, copied, pair
+from tests.parity.test_nn import DTYPES, Build, assert_close, assert_same_gradients, copied, pair
 
 T = torch.nn.functional
 # Means of some dozen numbers in another order, and roots of them.
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
+assert_near = partial(assert_close, tolerances=TOLERANCES)
 
 MODULES: list[tuple[Build, tuple[int, ...]]] = [
     (lambda lib: lib.MaxPool1d(2), (2, 3, 8)),
@@ -57,12 +59,6 @@ MODULES: list[tuple[Build, tuple[int, ...]]] = [
     (lambda lib: lib.FractionalMaxPool3d(2, output_size=(3, 2, 1)), (2, 3, 6, 5, 4)),
     (lambda lib: lib.FractionalMaxPool3d(2, output_ratio=0.5), (2, 6, 5, 7)),
 ]
-
-
-def assert_near(ours: Any, theirs: Any, dtype: str) -> None:
-    ours, theirs = ours.detach().numpy(), theirs.detach().numpy()
-    assert ours.dtype == theirs.dtype
-    np.testing.assert_allclose(ours, theirs, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -178,3 +174,19 @@ def test_errors(call: Any) -> None:
         call(torch, T)
     with pytest.raises((RuntimeError, ValueError, TypeError), match=r"expected|fit"):
         call(ad, F)
+
+
+def test_of_repeated_places_the_last_entry_stays() -> None:
+    """As in PyTorch with one thread; with more of them, whichever comes last."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    index = np.random.default_rng(1).integers(0, 64, x.shape)
+    index[0, 0] = 5
+    ours, theirs = pair(x, grad=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        y, torch_y = F.max_unpool2d(ours, ad.tensor(index), 2), T.max_unpool2d(theirs, torch.tensor(index), 2)
+    finally:
+        torch.set_num_threads(threads)
+    assert y.tolist() == torch_y.tolist()
+    assert_same_gradients(y, torch_y, "float64", (ours, theirs))

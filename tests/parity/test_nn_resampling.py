@@ -1,5 +1,6 @@
 """Padding, shuffling, interpolation and grid sampling beside PyTorch's: values, gradients, printing, errors."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,12 @@ import torch
 
 import autodiff as ad
 from nn import functional as F
-from tests.parity.test_nn import DTYPES, Build, copied, pair
+from tests.parity.test_nn import DTYPES, Build, assert_close, copied, pair
 
 T = torch.nn.functional
 # PyTorch computes places and weights in float32 there, in another order.
 TOLERANCES = {"float32": 2e-5, "float64": 1e-10}
+assert_near = partial(assert_close, tolerances=TOLERANCES)
 # PyTorch says which align_corners it takes, and what a single row means.
 pytestmark = pytest.mark.filterwarnings("ignore:.*(align_corners|affine_grid).*")
 
@@ -42,12 +44,6 @@ MODULES: list[tuple[Build, tuple[int, ...]]] = [
     (lambda lib: lib.UpsamplingNearest2d(scale_factor=2), (2, 3, 4, 5)),
     (lambda lib: lib.UpsamplingBilinear2d(size=(7, 3)), (2, 3, 4, 5)),
 ]
-
-
-def assert_near(ours: Any, theirs: Any, dtype: str, what: str = "") -> None:
-    ours, theirs = ours.detach().numpy(), theirs.detach().numpy()
-    assert ours.dtype == theirs.dtype
-    np.testing.assert_allclose(ours, theirs, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype], err_msg=what)
 
 
 def assert_same(ours: Any, theirs: Any, dtype: str, *inputs: Any, what: str = "") -> None:

@@ -139,3 +139,57 @@ def test_out_is_an_operand_or_a_view() -> None:
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
             y.sum().backward()
         assert w.grad is None
+
+
+CONSTRUCTORS: dict[str, Callable[..., Any]] = {
+    "arange": lambda m, **out: m.arange(0, 3, 0.75, **out),
+    "empty": lambda m, **out: m.empty(2, 3, **out).zero_(),
+    "eye": lambda m, **out: m.eye(2, 3, **out),
+    "full": lambda m, **out: m.full((2,), 1.5, **out),
+    "linspace": lambda m, **out: m.linspace(0, 2, 5, **out),
+    "logspace": lambda m, **out: m.logspace(0, 2, 3, **out),
+    "normal": lambda m, **out: m.normal(1.0, 2.0, (17,), **out),
+    "ones": lambda m, **out: m.ones(2, 3, **out),
+    "rand": lambda m, **out: m.rand((3,), **out),
+    "randint": lambda m, **out: m.randint(1, 5, (3,), **out),
+    "randn": lambda m, **out: m.randn(3, **out),
+    "randperm": lambda m, **out: m.randperm(5, **out),
+    "zeros": lambda m, **out: m.zeros((2, 3), **out),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "bool"])
+@pytest.mark.parametrize("function", CONSTRUCTORS)
+def test_constructors_into_out(function: str, dtype: str) -> None:
+    found = []
+    for m in (torch, ad):
+        m.manual_seed(0)
+        wanted = getattr(m, dtype)
+        try:
+            out = m.empty(0, dtype=wanted)
+            assert CONSTRUCTORS[function](m, out=out, dtype=wanted) is out
+            found.append(out.tolist())
+        except (RuntimeError, TypeError, ValueError):
+            found.append("raises")
+    # A step that int64 truncates to 0, and 1.5 in integers, are refused here in all forms.
+    if (function, dtype) != ("full", "int64"):
+        assert found[0] == found[1]
+
+
+def test_what_constructors_and_draws_do_with_out() -> None:
+    found = []
+    for m in (torch, ad):
+        with pytest.raises(RuntimeError):
+            m.zeros(2, out=m.empty(2), dtype=m.float64)
+        with pytest.raises(RuntimeError, match="requires grad"):
+            m.ones(2, out=m.empty(2, requires_grad=True))
+        with pytest.raises(TypeError):
+            m.ones(2, out=[0.0, 0.0])
+        assert m.ones(2, out=m.empty(2), requires_grad=True).requires_grad
+        weights = m.tensor([0.2, 0.8])
+        m.manual_seed(0)
+        drawn = m.empty(0), m.empty(0, dtype=m.int64)
+        m.bernoulli(weights, out=drawn[0])
+        m.multinomial(weights, 3, replacement=True, out=drawn[1])
+        found.append([x.tolist() for x in drawn])
+    assert found[0] == found[1]
