@@ -21,8 +21,9 @@ lint: .venv/dev.stamp ## style, types and the order of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One thread a process: threads of OpenBLAS that wait for each other on busy cores take ten times as long.
 unit: .venv/dev.stamp ## tests and doctests
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 wheel: .venv/dev.stamp ## install the built wheel alone, in an empty environment, and train with it
 	rm -rf build dist
