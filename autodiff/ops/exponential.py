@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from autodiff.ops.masking import BITS, LARGE, choose, limit
 from autodiff.recorders import elementwise
 
 
-@by_blocks
+@partial(by_blocks, loop="autodiff.ops.loops.sigmoid")
 def _stable_sigmoid(x: Any) -> Any:
     # By tanh nothing overflows either, but of -12 the float32 result is wrong in the fourth digit.
     # Of eˣ, not of e⁻ˣ, so that -infinity gives 0 exactly; from 40 on, in float16 from 11, the result is 1.
@@ -22,7 +23,7 @@ def _stable_sigmoid(x: Any) -> Any:
     return np.divide(y, y + 1, out=y)
 
 
-@by_blocks
+@partial(by_blocks, loop="autodiff.ops.loops.sigmoid_slope")
 def _sigmoid_on_arrays(g: Any, y: Any, x: Any) -> Any:
     out = np.asarray(1 - y)
     out *= y
@@ -124,7 +125,7 @@ tanh = elementwise(
 )
 
 
-@by_blocks
+@partial(by_blocks, loop="autodiff.ops.loops.relu_slope")
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
     # y is 0, positive or NaN, and so its own condition: 32 by 16 numbers take 1.2 µs, and 1.9 with the comparison.
     if g.size < LARGE:
@@ -138,7 +139,7 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
 
 relu = elementwise(
     "relu",
-    lambda x: limit(x, 0, None),
+    by_blocks(lambda x: limit(x, 0, None), loop="autodiff.ops.loops.relu"),
     # A product with 0 would make NaN of an infinite g, as in sqrt(relu(x)) at x < 0, where the gradient is 0.
     vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
     fast=_relu_rule,
@@ -150,13 +151,13 @@ relu = elementwise(
 )
 
 
-@by_blocks
+@partial(by_blocks, loop="autodiff.ops.loops.leaky")
 def _leaky_kernel(x: Any, negative_slope: float) -> Any:
     # The larger of both takes half of the time of choosing, but no slope above 1 and no 0 times infinity.
     return np.maximum(x, x * negative_slope) if 0 < negative_slope <= 1 else choose(x > 0, x, x * negative_slope)
 
 
-@by_blocks
+@partial(by_blocks, loop="autodiff.ops.loops.leaky_slope")
 def _leaky_rule(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
     if x.size < LARGE or not 0 < negative_slope <= 1:
         return choose(x > 0, g, g * negative_slope)

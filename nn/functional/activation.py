@@ -1,6 +1,7 @@
 """Activation functions that bend smoothly."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,9 @@ def _silu_rule(g: Any, y: Any, x: Any) -> Any:
 
 _silu: Recorder = elementwise(
     "silu",
-    by_blocks(_silu_kernel, results=2),
+    by_blocks(_silu_kernel, results=2, loop="nn.functional.loops.silu"),
     vjp=_silu_rule,
-    fast=by_blocks(lambda g, y, x, memo: g * (memo + y * (1 - memo))),
+    fast=by_blocks(lambda g, y, x, memo: g * (memo + y * (1 - memo)), loop="nn.functional.loops.silu_slope"),
     memo=True,
     saves="x y",
     domain=Interval(-15, 15),
@@ -140,7 +141,7 @@ def _density(x: Any) -> Any:
     return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
-@by_blocks
+@partial(by_blocks, loop="nn.functional.loops.gelu_slope")
 def _gelu_on_arrays(g: Array, y: Any, x: Array, memo: Array) -> Any:
     slope = np.asarray(x * x)
     slope *= -0.5
@@ -154,7 +155,7 @@ def _gelu_on_arrays(g: Array, y: Any, x: Array, memo: Array) -> Any:
 
 _gelu: Recorder = elementwise(
     "gelu",
-    by_blocks(_gelu_kernel, results=2),
+    by_blocks(_gelu_kernel, results=2, loop="nn.functional.loops.gelu"),
     vjp=lambda g, y, x: g * (ndtr.rule(x) + x * _density(x)),
     fast=_gelu_on_arrays,
     memo=True,

@@ -1,0 +1,91 @@
+"""What numba compiles (the extra accel) beside NumPy, and the same loops as Python, where it is not installed."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nn
+from autodiff import compiled
+from autodiff.ops import loops
+
+F = nn.functional
+CALLS: dict[str, Callable[..., Any]] = {
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "sigmoid": ad.sigmoid,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "hardswish": F.hardswish,
+    "softmax": lambda x: F.softmax(x, -1),
+    "log_softmax": lambda x: F.log_softmax(x, -1),
+    "cross_entropy": lambda x: F.cross_entropy(x, ad.arange(len(x)) % x.shape[1]),
+}
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1e-30, 1e30, -1e30], np.float32)
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="the extra accel is not installed")
+
+
+def numbers(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Numbers to ±12, where the activations bend and where they are flat."""
+    return np.random.default_rng(0).uniform(-12, 12, shape).astype(np.float32).astype(dtype)
+
+
+def passes(call: Callable[..., Any], x: Any) -> list[Any]:
+    """The output and the gradient."""
+    x = ad.from_numpy(x).requires_grad_()
+    y = call(x)
+    g = np.random.default_rng(1).standard_normal(y.shape).astype(np.float32).astype(x.dtype)
+    y.backward(ad.from_numpy(np.asarray(g)))
+    return [y.detach().numpy(), x.grad.numpy()]
+
+
+def check_beside_float64(call: Callable[..., Any], shape: tuple[int, ...]) -> None:
+    exact = passes(call, numbers(shape, np.float64))
+    for found, wanted in zip(passes(call, numbers(shape, np.float32)), exact, strict=True):
+        assert found.dtype == np.float32
+        # A few places of float32, of which one is 1.2e-7, of the terms that a number is the sum of: up to ten.
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=3e-6)
+
+
+@needs_numba
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("shape", [(521, 131), (300, 1000)], ids=str)
+def test_the_loops_give_the_numbers_of_float64(name: str, shape: tuple[int, ...], monkeypatch: Any) -> None:
+    used: list[str] = []
+    for module in ("autodiff.ops.blocks", "autodiff.ops.softmax", "nn.functional.class_ops"):
+        monkeypatch.setattr(f"{module}.loop_named", lambda path: used.append(path) or compiled.loop_named(path))
+    check_beside_float64(CALLS[name], shape)
+    assert used
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_as_python_too(name: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(compiled, "_has_numba", lambda: True)
+    monkeypatch.setattr(compiled, "LARGE", 8)
+    monkeypatch.setattr("autodiff.ops.blocks.LARGE", 8)
+    check_beside_float64(CALLS[name], (40, 3))
+
+
+@needs_numba
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "silu", "gelu", "hardswish"])
+def test_special_numbers_come_out_as_from_numpy(name: str, monkeypatch: Any) -> None:
+    x = np.tile(SPECIAL, compiled.LARGE // 8)
+    with np.errstate(all="ignore"):
+        found = passes(CALLS[name], x)
+        monkeypatch.setattr(compiled, "_has_numba", lambda: False)
+        for got, wanted in zip(found, passes(CALLS[name], x), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_the_exponential_is_within_one_place_from_the_least_number_to_infinity() -> None:
+    x = np.linspace(-103, 88.7, 4001).astype(np.float32)
+    y = np.array([loops.exp(v) for v in x], np.float64)
+    exact = np.exp(x.astype(np.float64))
+    assert np.max(np.abs(y - exact) / np.spacing(exact.astype(np.float32))) <= 1.1
+    edges = [loops.exp(np.float32(v)) for v in (-np.inf, -120.0, 0.0, np.nan)]
+    np.testing.assert_array_equal(edges, [0, 0, 1, np.nan])
+    with np.errstate(over="ignore"):
+        assert loops.exp(np.float32(np.inf)) == np.inf
