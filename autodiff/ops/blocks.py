@@ -8,6 +8,7 @@ threads meet at the lock between two calls: of a million numbers, what takes les
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,30 +22,25 @@ Array = np.ndarray[Any, Any]
 BLOCK = 131072
 
 
-def by_blocks(
-    function: Callable[..., Any], block: int = BLOCK, results: int = 1, loop: str | None = None
-) -> Callable[..., Any]:
+def by_blocks(function: Callable[..., Any], block: int = BLOCK, results: int = 1) -> Callable[..., Any]:
     """`function`, elementwise on arrays and giving the dtype of the first, called with 1-D blocks of large ones.
 
     What has not the size of the first array, as a number or what a rule does not read, is handed on as it is; arrays
-    that broadcast are computed in one piece. A kernel with a memo gives a tuple of two `results`. Where numba is
-    installed, the `loop` of that path takes the place of `function` for blocks of float32.
+    that broadcast are computed in one piece. A kernel with a memo gives a tuple of two `results`.
     """
-    smallest = block if loop is None else LARGE
 
     def blocked(x: Any, *others: Any, **params: Any) -> Any:
         # A number may stand first.
-        if type(x) is not np.ndarray or x.size <= smallest:
+        if type(x) is not np.ndarray or x.size <= block:
             return function(x, *others, **params)
-        return _in_blocks(function, block, results, loop, (x, *others), params)
+        return _in_blocks(function, block, results, (x, *others), params)
 
     return blocked
 
 
 def _in_blocks(
-    function: Callable[..., Any], block: int, results: int, loop: str | None, args: Sequence[Any],
-    params: dict[str, Any],
-) -> Any:  # fmt: skip
+    function: Callable[..., Any], block: int, results: int, args: Sequence[Any], params: dict[str, Any]
+) -> Any:
     x = args[0]
     arrays = [value for value in args if isinstance(value, np.ndarray) and value.ndim]
     if any(array.shape != x.shape for array in arrays):
@@ -56,18 +52,6 @@ def _in_blocks(
         found = [np.empty(x.shape, x.dtype) for _ in range(results)]
     flat = [value.ravel(order) if isinstance(value, np.ndarray) and value.ndim else value for value in args]
     outs = [y.ravel(order) for y in found]
-    operands = [v for v in flat if isinstance(v, np.ndarray) and v.ndim]
-    if loop is not None and usable(*operands):
-        compiled, numbers = loop_named(loop), [x.dtype.type(value) for value in params.values()]
-
-        def run(i: int) -> None:
-            at = slice(i * block, (i + 1) * block)
-            compiled(*(v[at] for v in operands), *(out[at] for out in outs), *numbers)
-
-        share(run, -(-x.size // block))
-        return tuple(found) if results > 1 else found[0]
-    if x.size <= block:
-        return function(*args, **params)
 
     def work(i: int) -> None:
         at = slice(i * block, (i + 1) * block)
@@ -77,6 +61,31 @@ def _in_blocks(
 
     share(work, -(-x.size // block))
     return tuple(found) if results > 1 else found[0]
+
+
+def by_loop(function: Callable[..., Any], loop: str, results: int = 1) -> Callable[..., Any]:
+    """`function`, but large float32 arrays of one shape go through the `loop` at that path, where numba is installed.
+
+    The loop gets them flat, those of the results, and the params as numbers; threads share the blocks.
+    """
+
+    def called(x: Any, *others: Any, **params: Any) -> Any:
+        if type(x) is not np.ndarray or x.size < LARGE:
+            return function(x, *others, **params)
+        operands = [v for v in (x, *others) if isinstance(v, np.ndarray)]
+        if not usable(*operands) or any(v.shape != x.shape for v in operands):
+            return function(x, *others, **params)
+        found = [np.empty(x.shape, x.dtype) for _ in range(results)]
+        flat, values = [v.reshape(-1) for v in (*operands, *found)], map(x.dtype.type, params.values())
+        compute = partial(loop_named(loop), **dict(zip(params, values, strict=True)))
+
+        def work(i: int) -> None:
+            compute(*(v[i * BLOCK : (i + 1) * BLOCK] for v in flat))
+
+        share(work, -(-x.size // BLOCK))
+        return tuple(found) if results > 1 else found[0]
+
+    return called
 
 
 def over_rows(work: Callable[[Any], None], x: Array, axis: int) -> None:

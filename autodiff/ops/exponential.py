@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autodiff.domain import POSITIVE, Domain, Interval, away_from
-from autodiff.ops.blocks import by_blocks
+from autodiff.ops.blocks import by_blocks, by_loop
 from autodiff.ops.masking import BITS, LARGE, choose, limit
 from autodiff.recorders import elementwise
 
 
-@partial(by_blocks, loop="autodiff.ops.loops.sigmoid")
+@by_blocks
 def _stable_sigmoid(x: Any) -> Any:
     # By tanh nothing overflows either, but of -12 the float32 result is wrong in the fourth digit.
     # Of eˣ, not of e⁻ˣ, so that -infinity gives 0 exactly; from 40 on, in float16 from 11, the result is 1.
@@ -23,7 +22,7 @@ def _stable_sigmoid(x: Any) -> Any:
     return np.divide(y, y + 1, out=y)
 
 
-@partial(by_blocks, loop="autodiff.ops.loops.sigmoid_slope")
+@by_blocks
 def _sigmoid_on_arrays(g: Any, y: Any, x: Any) -> Any:
     out = np.asarray(1 - y)
     out *= y
@@ -104,9 +103,9 @@ log1p = elementwise(
 )
 sigmoid = elementwise(
     "sigmoid",
-    _stable_sigmoid,
+    by_loop(_stable_sigmoid, "autodiff.ops.loops.sigmoid"),
     vjp=lambda g, y, x: g * (y * (1 - y)),
-    fast=_sigmoid_on_arrays,
+    fast=by_loop(_sigmoid_on_arrays, "autodiff.ops.loops.sigmoid_slope"),
     saves="y",
     domain=Interval(-15, 15),
     result="float",
@@ -125,7 +124,7 @@ tanh = elementwise(
 )
 
 
-@partial(by_blocks, loop="autodiff.ops.loops.relu_slope")
+@by_blocks
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
     # y is 0, positive or NaN, and so its own condition: 32 by 16 numbers take 1.2 µs, and 1.9 with the comparison.
     if g.size < LARGE:
@@ -139,10 +138,10 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
 
 relu = elementwise(
     "relu",
-    by_blocks(lambda x: limit(x, 0, None), loop="autodiff.ops.loops.relu"),
+    by_loop(lambda x: limit(x, 0, None), "autodiff.ops.loops.relu"),
     # A product with 0 would make NaN of an infinite g, as in sqrt(relu(x)) at x < 0, where the gradient is 0.
     vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
-    fast=_relu_rule,
+    fast=by_loop(_relu_rule, "autodiff.ops.loops.relu_slope"),
     saves="y",
     domain=away_from(0.0),
     analytic=False,
@@ -151,13 +150,13 @@ relu = elementwise(
 )
 
 
-@partial(by_blocks, loop="autodiff.ops.loops.leaky")
+@by_blocks
 def _leaky_kernel(x: Any, negative_slope: float) -> Any:
     # The larger of both takes half of the time of choosing, but no slope above 1 and no 0 times infinity.
     return np.maximum(x, x * negative_slope) if 0 < negative_slope <= 1 else choose(x > 0, x, x * negative_slope)
 
 
-@partial(by_blocks, loop="autodiff.ops.loops.leaky_slope")
+@by_blocks
 def _leaky_rule(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
     if x.size < LARGE or not 0 < negative_slope <= 1:
         return choose(x > 0, g, g * negative_slope)
@@ -169,9 +168,9 @@ def _leaky_rule(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
 
 leaky_relu = elementwise(
     "leaky_relu",
-    _leaky_kernel,
+    by_loop(_leaky_kernel, "autodiff.ops.loops.leaky"),
     vjp=lambda g, y, x, negative_slope: np.where(x > 0, g, g * negative_slope),
-    fast=_leaky_rule,
+    fast=by_loop(_leaky_rule, "autodiff.ops.loops.leaky_slope"),
     saves="x",
     arity=1,
     domain=away_from(0.0),

@@ -1,6 +1,6 @@
 """Loops for `autodiff.compiled`: the exponential of float32 numbers, and what the engine's activations make of it.
 
-A loop gets the arrays, flat, then those of its results, then numbers.
+A loop over elements gets flat arrays, those of its results last, and then the params of the op.
 """
 
 from __future__ import annotations
@@ -79,15 +79,15 @@ def relu_slope(g: Array, y: Array, out: Array) -> None:
 
 
 @compiled
-def leaky(x: Array, y: Array, slope: Any) -> None:
+def leaky(x: Array, y: Array, negative_slope: Any) -> None:
     for i in range(x.size):
-        y[i] = x[i] if x[i] > ZERO else x[i] * slope
+        y[i] = x[i] if x[i] > ZERO else x[i] * negative_slope
 
 
 @compiled
-def leaky_slope(g: Array, x: Array, out: Array, slope: Any) -> None:
+def leaky_slope(g: Array, x: Array, out: Array, negative_slope: Any) -> None:
     for i in range(g.size):
-        out[i] = g[i] if x[i] > ZERO else g[i] * slope
+        out[i] = g[i] if x[i] > ZERO else g[i] * negative_slope
 
 
 @summing
