@@ -14,6 +14,12 @@ from autodiff.ops import loops
 from nn.functional import loops as loops_of_nn
 
 F = nn.functional
+
+
+def affine(x: Any) -> list[Any]:
+    return [ad.linspace(-1, 2, x.shape[1], dtype=x.dtype), ad.linspace(0, 1, x.shape[1], dtype=x.dtype)]
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "relu": F.relu,
     "leaky_relu": F.leaky_relu,
@@ -23,6 +29,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hardswish": F.hardswish,
     "softmax": lambda x: F.softmax(x, -1),
     "log_softmax": lambda x: F.log_softmax(x, -1),
+    "layer_norm": lambda x: F.layer_norm(x, x.shape[1:], *affine(x)),
+    "layer_norm_alone": lambda x: F.layer_norm(x, x.shape[1:]),
     "cross_entropy": lambda x: F.cross_entropy(x, ad.arange(len(x)) % x.shape[1]),
 }
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1e-30, 1e30, -1e30], np.float32)
@@ -56,7 +64,12 @@ def check_beside_float64(call: Callable[..., Any], shape: tuple[int, ...]) -> No
 @pytest.mark.parametrize("shape", [(521, 131), (300, 1000)], ids=str)
 def test_the_loops_give_the_numbers_of_float64(name: str, shape: tuple[int, ...], monkeypatch: Any) -> None:
     used: list[str] = []
-    for module in ("autodiff.ops.blocks", "autodiff.ops.softmax", "nn.functional.class_ops"):
+    for module in (
+        "autodiff.ops.blocks",
+        "autodiff.ops.softmax",
+        "nn.functional.class_ops",
+        "nn.functional.standardize",
+    ):
         monkeypatch.setattr(f"{module}.loop_named", lambda path: used.append(path) or compiled.loop_named(path))
     check_beside_float64(CALLS[name], shape)
     assert used
@@ -105,3 +118,17 @@ def test_the_exponential_is_within_one_place_from_the_least_number_to_infinity()
     with np.errstate(over="ignore", invalid="ignore"):
         edges = [loops.exp(np.float32(v)) for v in (-np.inf, -120.0, 0.0, np.nan, np.inf)]
     np.testing.assert_array_equal(edges, [0, 0, 1, np.nan, np.inf])
+
+
+@needs_numba
+def test_gradients_of_the_factors_and_shifts_of_layer_norm() -> None:
+    found = []
+    for dtype in (np.float32, np.float64):
+        x = ad.from_numpy(numbers((300, 2, 70), dtype)).requires_grad_()
+        weight, bias = (ad.ones(2, 70, dtype=x.dtype).requires_grad_() for _ in range(2))
+        g = ad.from_numpy(np.random.default_rng(1).standard_normal((70, 2, 300)).astype(np.float32).astype(dtype))
+        # A gradient that is not in C's order.
+        F.layer_norm(x, (2, 70), weight, bias).backward(g.permute(2, 1, 0))
+        found.append([part.grad.numpy() for part in (x, weight, bias)])
+    for got, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=2e-5)
