@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autodiff.threads import get_num_threads, share
+
 F = TypeVar("F", bound=Callable[..., Any])
 LARGE = 1 << 15
 
@@ -34,6 +36,11 @@ def summing(loop: F) -> F:
     return compiled(loop, ("contract", "reassoc", "nsz"))
 
 
+def comparing(loop: F) -> F:
+    """`compiled`, for loops that look for the largest: without regard to NaN and signs of 0 they fill registers too."""
+    return compiled(loop, ("nnan", "nsz", "reassoc"))
+
+
 @cache
 def _has_numba() -> bool:
     return find_spec("numba") is not None
@@ -46,6 +53,15 @@ def usable(x: Any, *others: Any) -> bool:
     return all(
         a is None or (type(a) is np.ndarray and a.dtype.char == "f" and a.flags.c_contiguous) for a in (x, *others)
     )
+
+
+def share_evenly(work: Callable[[slice], Any], length: int, size: int) -> None:
+    """Call `work` with as many slices of `length` as there are threads, for what does not depend on where they end.
+
+    Smaller ones would make the threads meet at the interpreter's lock; `size` numbers below 2¹⁷ are not worth a second.
+    """
+    parts = min(get_num_threads(), length, 1 + (size >> 17))
+    share(lambda i: work(slice(i * length // parts, (i + 1) * length // parts)), parts)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiled import LARGE, loop_named, usable
+from autodiff.compiled import LARGE, loop_named, share_evenly, usable
 from autodiff.threads import share
 
 Array = np.ndarray[Any, Any]
@@ -66,7 +66,7 @@ def _in_blocks(
 def by_loop(function: Callable[..., Any], loop: str, results: int = 1) -> Callable[..., Any]:
     """`function`, but large float32 arrays of one shape go through the `loop` at that path, where numba is installed.
 
-    The loop gets them flat, those of the results, and the params as numbers; threads share the blocks.
+    The loop gets them flat, those of the results, and the params as numbers.
     """
 
     def called(x: Any, *others: Any, **params: Any) -> Any:
@@ -79,10 +79,7 @@ def by_loop(function: Callable[..., Any], loop: str, results: int = 1) -> Callab
         flat, values = [v.reshape(-1) for v in (*operands, *found)], map(x.dtype.type, params.values())
         compute = partial(loop_named(loop), **dict(zip(params, values, strict=True)))
 
-        def work(i: int) -> None:
-            compute(*(v[i * BLOCK : (i + 1) * BLOCK] for v in flat))
-
-        share(work, -(-x.size // BLOCK))
+        share_evenly(lambda part: compute(*(v[part] for v in flat)), x.size, x.size)
         return tuple(found) if results > 1 else found[0]
 
     return called

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiled import loop_named, usable
+from autodiff.compiled import loop_named, share_evenly, usable
 from autodiff.domain import Interval
 from autodiff.op import Recorder
 from autodiff.ops.blocks import over_rows
@@ -37,18 +37,12 @@ def softmax_kernel(x: Array, axis: int) -> Array:
 
 
 def _by_rows(name: str, *inputs: Array) -> Array:
-    """What the loop `name` gives for the rows of arrays of one shape, or of one array and their largest numbers."""
+    """What the loop `name` gives for the rows of arrays of one shape."""
     shape, loop = inputs[0].shape, loop_named(f"autodiff.ops.loops.{name}")
     rows = [x.reshape(-1, shape[-1]) for x in inputs]
     out = np.empty(rows[0].shape, np.float32)
 
-    def work(at: Any) -> None:
-        parts = [x[at] for x in rows]
-        if len(parts) == 1:
-            parts.append(np.maximum.reduce(parts[0], 1))
-        loop(*parts, out[at])
-
-    over_rows(work, rows[0], 1)
+    share_evenly(lambda part: loop(*(x[part] for x in rows), out[part]), len(out), out.size)
     return out.reshape(shape)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiled import loop_named, usable
+from autodiff.compiled import loop_named, share_evenly, usable
 from autodiff.domain import Interval
 from autodiff.op import Recorder
 from autodiff.ops.blocks import over_rows
@@ -61,20 +61,21 @@ def _large(x: Array, at: Array) -> tuple[Array, Array, Array]:
     """The same some rows at a time, so that what one step writes is in the cache for the next."""
     exponentials = np.empty_like(x)
     sums, top = np.empty((len(x), 1), x.dtype), np.empty((len(x), 1), x.dtype)
-    loop = loop_named("autodiff.ops.loops.exponentials") if usable(x) else None
+    chosen = x.take(at)
+    if usable(x):
+        loop = loop_named("autodiff.ops.loops.exponentials")
+        share_evenly(lambda part: loop(x[part], top[part], exponentials[part], sums[part]), len(x), x.size)
+        return exponentials, sums, chosen - top.reshape(at.shape)
 
     def work(part: Any) -> None:
         out = exponentials[part]
         np.maximum.reduce(x[part], -1, out=top[part], keepdims=True)
-        if loop is not None:
-            loop(x[part], top[part], out, sums[part])
-            return
         np.subtract(x[part], top[part], out=out)
         np.exp(out, out=out)
         sums[part] = total(out, (1,), True)
 
     over_rows(work, x, 1)
-    return exponentials, sums, x.take(at) - top.reshape(at.shape)
+    return exponentials, sums, chosen - top.reshape(at.shape)
 
 
 def _cross_entropy_fast(g: Array, y: Any, x: Any, memo: Any, axis: int, at: Array, weights: Any) -> Array:

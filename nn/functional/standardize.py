@@ -14,7 +14,6 @@ import numpy as np
 from autodiff.compiled import loop_named, usable
 from autodiff.domain import Interval
 from autodiff.op import Recorder
-from autodiff.ops.blocks import BLOCK
 from autodiff.ops.reduction import total, wide
 from autodiff.ops.shape import sum_rows
 from autodiff.recorders import operation
@@ -133,9 +132,13 @@ def _kernel(
     return y.reshape(x.shape).astype(x.dtype, copy=False), (deviations, factors)
 
 
+def _rows_at_a_time(view: View) -> int:
+    return max(1, PART // view[1])
+
+
 def _by_rows(work: Callable[[slice, int], None], view: View) -> None:
     """Call `work` with some rows at a time and the number of calls before."""
-    step = max(1, BLOCK // view[1])
+    step = _rows_at_a_time(view)
     share(lambda i: work(slice(i * step, (i + 1) * step), i), -(-view[0] // step))
 
 
@@ -157,7 +160,7 @@ def _slopes_by_loop(g: Array, x: Array, weight: Any, bias: Any, statistics: Arra
     gradient, given = np.ascontiguousarray(g).reshape(view[:2]), x.reshape(view[:2])
     out = np.empty(view[:2], x.dtype)
     # One row of sums for each block of rows: what is added up in one is short, and threads do not meet.
-    sums = np.zeros((2, -(-view[0] // max(1, BLOCK // view[1])), view[1]), x.dtype)
+    sums = np.zeros((2, -(-view[0] // _rows_at_a_time(view)), view[1]), x.dtype)
     each = np.ones(view[1], x.dtype) if weight is None else weight.reshape(-1)
     loop = loop_named("nn.functional.loops.layer_norm_slope")
 
