@@ -10,8 +10,10 @@ import pytest
 import autodiff as ad
 import nn
 from autodiff import compiled
+from autodiff.compiled import loop_named
 from autodiff.ops import loops
 from nn.functional import loops as loops_of_nn
+from nn.functional import recurrent_loops
 
 F = nn.functional
 
@@ -132,3 +134,30 @@ def test_gradients_of_the_factors_and_shifts_of_layer_norm() -> None:
         found.append([part.grad.numpy() for part in (x, weight, bias)])
     for got, wanted in zip(*found, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=2e-5)
+
+
+@needs_numba
+@pytest.mark.parametrize("options", [{}, {"proj_size": 5, "bidirectional": True}], ids=str)
+def test_lstm(options: dict[str, Any], monkeypatch: Any) -> None:
+    def found(dtype: Any) -> list[Any]:
+        ad.manual_seed(0)
+        module = nn.LSTM(6, 24, **options).to(dtype)
+        x = ad.from_numpy(numbers((15, 40, 6), dtype) / 12).requires_grad_()
+        y, states = module(nn.utils.rnn.pack_padded_sequence(x, [15] * 20 + [9] * 20))
+        sum(part.square().sum() for part in (y.data, *states)).backward()
+        return [part.detach().numpy() for part in (y.data, *states, x.grad, *(p.grad for p in module.parameters()))]
+
+    used: list[str] = []
+    monkeypatch.setattr("nn.functional.recurrent.loop_named", lambda path: used.append(path) or loop_named(path))
+    for got, wanted in zip(found(np.float32), found(np.float64), strict=True):
+        # The gradients of the parameters are sums over 480 rows.
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-6 * np.abs(wanted).max())
+    assert len(set(used)) == 2
+
+
+def test_the_hyperbolic_tangent_is_within_two_places() -> None:
+    x = np.concatenate([np.linspace(-10, 10, 2001), np.geomspace(1e-30, 1, 500)]).astype(np.float32)
+    with np.errstate(under="ignore"):
+        y = np.array([recurrent_loops.tanh(v) for v in x], np.float64)
+    exact = np.tanh(x.astype(np.float64))
+    assert np.max(np.abs(y - exact) / np.spacing(np.abs(exact).astype(np.float32))) <= 2
