@@ -24,20 +24,38 @@ def tanh(x: Any) -> Any:
 
 
 @compiled
+def gate(a: Array, hidden: Array) -> None:
+    for k in range(a.size):
+        a[k] = logistic(TWO * (a[k] + hidden[k]))
+
+
+@compiled
+def bound(a: Array, hidden: Array) -> None:
+    for k in range(a.size):
+        a[k] = tanh(a[k] + hidden[k])
+
+
+@compiled
+def remember(a: Array, c: Array, before: Array, bounded: Array, h: Array) -> None:
+    size = c.size
+    for k in range(size):
+        before[k] = c[k]
+        c[k] = a[size + k] * c[k] + a[k] * a[2 * size + k]
+    for k in range(size):
+        bounded[k] = tanh(c[k])
+        h[k] = a[3 * size + k] * bounded[k]
+
+
+@compiled
 def advance(a: Array, hidden: Array, c: Array, before: Array, bounded: Array, h: Array) -> None:
     """As `LSTMCell.advance`, where the numbers for sigmoids come halved; the next state is put into `h`."""
     rows, size = c.shape
+    # Row by row and gate by gate: of loops over more arrays than a few the compiler makes no vectors.
     for row in range(rows):
-        for k in range(size):
-            i = logistic(TWO * (a[row, k] + hidden[row, k]))
-            f = logistic(TWO * (a[row, size + k] + hidden[row, size + k]))
-            g = tanh(a[row, 2 * size + k] + hidden[row, 2 * size + k])
-            o = logistic(TWO * (a[row, 3 * size + k] + hidden[row, 3 * size + k]))
-            past = c[row, k]
-            new = f * past + i * g
-            bound = tanh(new)
-            a[row, k], a[row, size + k], a[row, 2 * size + k], a[row, 3 * size + k] = i, f, g, o
-            before[row, k], c[row, k], bounded[row, k], h[row, k] = past, new, bound, o * bound
+        gate(a[row, : 2 * size], hidden[row, : 2 * size])
+        bound(a[row, 2 * size : 3 * size], hidden[row, 2 * size : 3 * size])
+        gate(a[row, 3 * size :], hidden[row, 3 * size :])
+        remember(a[row], c[row], before[row], bounded[row], h[row])
 
 
 @compiled
@@ -47,10 +65,10 @@ def retreat(d: Array, a: Array, before: Array, bounded: Array, total: Array, dc:
     for row in range(rows):
         for k in range(size):
             i, f, g, o = a[row, k], a[row, size + k], a[row, 2 * size + k], a[row, 3 * size + k]
-            bound, slope = bounded[row, k], total[row, k]
-            of_c = dc[row, k] + slope * ((ONE - bound * bound) * o)
+            bounded_c, slope = bounded[row, k], total[row, k]
+            of_c = dc[row, k] + slope * ((ONE - bounded_c * bounded_c) * o)
             d[row, k] = (i - i * i) * g * of_c
             d[row, size + k] = (f - f * f) * before[row, k] * of_c
             d[row, 2 * size + k] = (ONE - g * g) * i * of_c
-            d[row, 3 * size + k] = (o - o * o) * bound * slope
+            d[row, 3 * size + k] = (o - o * o) * bounded_c * slope
             dc[row, k] = of_c * f
