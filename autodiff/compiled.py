@@ -36,11 +36,6 @@ def summing(loop: F) -> F:
     return compiled(loop, ("contract", "reassoc", "nsz"))
 
 
-def comparing(loop: F) -> F:
-    """`compiled`, for loops that look for the largest: without regard to NaN and signs of 0 they fill registers too."""
-    return compiled(loop, ("nnan", "nsz", "reassoc"))
-
-
 @cache
 def _has_numba() -> bool:
     return find_spec("numba") is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiled import comparing, compiled, summing
+from autodiff.compiled import compiled, summing
 
 Array = Any
 single, integer = np.float32, np.int32
@@ -90,20 +90,11 @@ def leaky_slope(g: Array, x: Array, out: Array, negative_slope: Any) -> None:
         out[i] = g[i] if x[i] > ZERO else g[i] * negative_slope
 
 
-@comparing
-def largest(x: Array) -> Any:
-    """The largest number of a row; in one with NaN any of them, and what is made of it is NaN all the same."""
-    peak = x[0]
-    for i in range(1, x.size):
-        peak = max(peak, x[i])
-    return peak
-
-
 @summing
-def softmax(x: Array, y: Array) -> None:
-    """Of the rows of `x` (rows, n)."""
+def softmax(x: Array, peaks: Array, y: Array) -> None:
+    """Of the rows of `x` (rows, n), whose largest numbers are `peaks`: NumPy finds them in a quarter of the time."""
     for row in range(len(x)):
-        peak, total = largest(x[row]), ZERO
+        peak, total = peaks[row], ZERO
         for i in range(x.shape[1]):
             e = exp(x[row, i] - peak)
             y[row, i] = e
@@ -124,9 +115,9 @@ def softmax_slope(g: Array, y: Array, out: Array) -> None:
 
 
 @summing
-def log_softmax(x: Array, y: Array) -> None:
+def log_softmax(x: Array, peaks: Array, y: Array) -> None:
     for row in range(len(x)):
-        peak, total = largest(x[row]), ZERO
+        peak, total = peaks[row], ZERO
         for i in range(x.shape[1]):
             total += exp(x[row, i] - peak)
         logarithm = single(math.log(total))
@@ -147,9 +138,9 @@ def log_softmax_slope(g: Array, y: Array, out: Array) -> None:
 @summing
 def exponentials(x: Array, peaks: Array, y: Array, sums: Array) -> None:
     for row in range(len(x)):
-        peak, total = largest(x[row]), ZERO
+        peak, total = peaks[row], ZERO
         for i in range(x.shape[1]):
             e = exp(x[row, i] - peak)
             y[row, i] = e
             total += e
-        peaks[row, 0], sums[row, 0] = peak, total
+        sums[row] = total

@@ -37,12 +37,18 @@ def softmax_kernel(x: Array, axis: int) -> Array:
 
 
 def _by_rows(name: str, *inputs: Array) -> Array:
-    """What the loop `name` gives for the rows of arrays of one shape."""
+    """What the loop `name` gives for the rows of arrays of one shape, or of one array and their largest numbers."""
     shape, loop = inputs[0].shape, loop_named(f"autodiff.ops.loops.{name}")
     rows = [x.reshape(-1, shape[-1]) for x in inputs]
     out = np.empty(rows[0].shape, np.float32)
 
-    share_evenly(lambda part: loop(*(x[part] for x in rows), out[part]), len(out), out.size)
+    def work(part: slice) -> None:
+        parts = [x[part] for x in rows]
+        if len(parts) == 1:
+            parts.append(np.maximum.reduce(parts[0], 1))
+        loop(*parts, out[part])
+
+    share_evenly(work, len(out), out.size)
     return out.reshape(shape)
 
 

@@ -64,7 +64,12 @@ def _large(x: Array, at: Array) -> tuple[Array, Array, Array]:
     chosen = x.take(at)
     if usable(x):
         loop = loop_named("autodiff.ops.loops.exponentials")
-        share_evenly(lambda part: loop(x[part], top[part], exponentials[part], sums[part]), len(x), x.size)
+
+        def by_loop(part: slice) -> None:
+            peaks = np.maximum.reduce(x[part], -1, out=top[part, 0])
+            loop(x[part], peaks, exponentials[part], sums[part, 0])
+
+        share_evenly(by_loop, len(x), x.size)
         return exponentials, sums, chosen - top.reshape(at.shape)
 
     def work(part: Any) -> None:
