@@ -74,6 +74,22 @@ def attention(*shape: int) -> Make:
     return make
 
 
+def cross_entropy(rows: int, classes: int) -> Make:
+    """The mean loss of scores, and its gradient by them."""
+
+    def make(ad: ModuleType, nn: ModuleType) -> Step:
+        ad.manual_seed(0)
+        x, labels = ad.randn(rows, classes).requires_grad_(), ad.randint(0, classes, (rows,))
+
+        def step() -> None:
+            x.grad = None
+            nn.functional.cross_entropy(x, labels).backward()
+
+        return step
+
+    return make
+
+
 def regularised_mlp(*sizes: int, batch: int, optimizer_name: str) -> Make:
     """A training step of a network with batch normalisation and dropout behind each hidden layer."""
 
@@ -113,6 +129,7 @@ LAYERS = {
     },
     "Softmax (1024, 1024)": Layer(1.2, layer(lambda nn: nn.Softmax(-1), 1024, 1024)),
     "LogSoftmax (1024, 1024)": Layer(1.2, layer(lambda nn: nn.LogSoftmax(-1), 1024, 1024)),
+    "cross-entropy (1024, 1024)": Layer(1.2, cross_entropy(1024, 1024)),
     "LayerNorm (1024, 1024)": Layer(1.2, layer(lambda nn: nn.LayerNorm(1024), 1024, 1024)),
     "LayerNorm (32, 64)": Layer(1.0, layer(lambda nn: nn.LayerNorm(64), 32, 64)),
     "RMSNorm (1024, 1024)": Layer(1.2, layer(lambda nn: nn.RMSNorm(1024), 1024, 1024)),

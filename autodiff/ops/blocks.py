@@ -8,10 +8,12 @@ threads meet at the lock between two calls: of a million numbers, what takes les
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autodiff.compiled import LARGE, loop_named, share_evenly, usable
 from autodiff.threads import share
 
 Array = np.ndarray[Any, Any]
@@ -59,6 +61,28 @@ def _in_blocks(
 
     share(work, -(-x.size // block))
     return tuple(found) if results > 1 else found[0]
+
+
+def by_loop(function: Callable[..., Any], loop: str, results: int = 1) -> Callable[..., Any]:
+    """`function`, but large float32 arrays of one shape go through the `loop` at that path, where numba is installed.
+
+    The loop gets them flat, those of the results, and the params as numbers.
+    """
+
+    def called(x: Any, *others: Any, **params: Any) -> Any:
+        if type(x) is not np.ndarray or x.size < LARGE:
+            return function(x, *others, **params)
+        operands = [v for v in (x, *others) if isinstance(v, np.ndarray)]
+        if not usable(*operands) or any(v.shape != x.shape for v in operands):
+            return function(x, *others, **params)
+        found = [np.empty(x.shape, x.dtype) for _ in range(results)]
+        flat, values = [v.reshape(-1) for v in (*operands, *found)], map(x.dtype.type, params.values())
+        compute = partial(loop_named(loop), **dict(zip(params, values, strict=True)))
+
+        share_evenly(lambda part: compute(*(v[part] for v in flat)), x.size, x.size)
+        return tuple(found) if results > 1 else found[0]
+
+    return called
 
 
 def over_rows(work: Callable[[Any], None], x: Array, axis: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.domain import POSITIVE, Domain, Interval, away_from
-from autodiff.ops.blocks import by_blocks
+from autodiff.ops.blocks import by_blocks, by_loop
 from autodiff.ops.masking import BITS, LARGE, choose, limit
 from autodiff.recorders import elementwise
 
@@ -103,9 +103,9 @@ log1p = elementwise(
 )
 sigmoid = elementwise(
     "sigmoid",
-    _stable_sigmoid,
+    by_loop(_stable_sigmoid, "autodiff.ops.loops.sigmoid"),
     vjp=lambda g, y, x: g * (y * (1 - y)),
-    fast=_sigmoid_on_arrays,
+    fast=by_loop(_sigmoid_on_arrays, "autodiff.ops.loops.sigmoid_slope"),
     saves="y",
     domain=Interval(-15, 15),
     result="float",
@@ -138,10 +138,10 @@ def _relu_rule(g: Any, y: Any, x: Any) -> Any:
 
 relu = elementwise(
     "relu",
-    lambda x: limit(x, 0, None),
+    by_loop(lambda x: limit(x, 0, None), "autodiff.ops.loops.relu"),
     # A product with 0 would make NaN of an infinite g, as in sqrt(relu(x)) at x < 0, where the gradient is 0.
     vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
-    fast=_relu_rule,
+    fast=by_loop(_relu_rule, "autodiff.ops.loops.relu_slope"),
     saves="y",
     domain=away_from(0.0),
     analytic=False,
@@ -168,9 +168,9 @@ def _leaky_rule(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
 
 leaky_relu = elementwise(
     "leaky_relu",
-    _leaky_kernel,
+    by_loop(_leaky_kernel, "autodiff.ops.loops.leaky"),
     vjp=lambda g, y, x, negative_slope: np.where(x > 0, g, g * negative_slope),
-    fast=_leaky_rule,
+    fast=by_loop(_leaky_rule, "autodiff.ops.loops.leaky_slope"),
     saves="x",
     arity=1,
     domain=away_from(0.0),

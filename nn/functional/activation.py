@@ -8,7 +8,7 @@ import numpy as np
 import autodiff as ad
 from autodiff.domain import Interval, away_from
 from autodiff.op import OpError, Recorder
-from autodiff.ops.blocks import by_blocks
+from autodiff.ops.blocks import by_blocks, by_loop
 from autodiff.ops.conversion import floating
 from autodiff.ops.error_function import ndtr
 from autodiff.ops.exponential import sigmoid as _sigmoid
@@ -82,9 +82,9 @@ def _silu_rule(g: Any, y: Any, x: Any) -> Any:
 
 _silu: Recorder = elementwise(
     "silu",
-    by_blocks(_silu_kernel, results=2),
+    by_loop(by_blocks(_silu_kernel, results=2), "nn.functional.loops.silu", results=2),
     vjp=_silu_rule,
-    fast=by_blocks(lambda g, y, x, memo: g * (memo + y * (1 - memo))),
+    fast=by_loop(by_blocks(lambda g, y, x, memo: g * (memo + y * (1 - memo))), "nn.functional.loops.silu_slope"),
     memo=True,
     saves="x y",
     domain=Interval(-15, 15),
@@ -154,9 +154,9 @@ def _gelu_on_arrays(g: Array, y: Any, x: Array, memo: Array) -> Any:
 
 _gelu: Recorder = elementwise(
     "gelu",
-    by_blocks(_gelu_kernel, results=2),
+    by_loop(by_blocks(_gelu_kernel, results=2), "nn.functional.loops.gelu", results=2),
     vjp=lambda g, y, x: g * (ndtr.rule(x) + x * _density(x)),
-    fast=_gelu_on_arrays,
+    fast=by_loop(_gelu_on_arrays, "nn.functional.loops.gelu_slope"),
     memo=True,
     saves="x",
     domain=Interval(-6, 6),

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.compiled import loop_named, share_evenly, usable
 from autodiff.domain import Interval
 from autodiff.op import Recorder
-from autodiff.ops.blocks import BLOCK
+from autodiff.ops.blocks import over_rows
 from autodiff.ops.reduction import total
 from autodiff.ops.softmax import _softmax as softmax
 from autodiff.ops.softmax import softmax_kernel
@@ -60,22 +61,39 @@ def _large(x: Array, at: Array) -> tuple[Array, Array, Array]:
     """The same some rows at a time, so that what one step writes is in the cache for the next."""
     exponentials = np.empty_like(x)
     sums, top = np.empty((len(x), 1), x.dtype), np.empty((len(x), 1), x.dtype)
-    rows = max(1, BLOCK // x.shape[-1])
-    for start in range(0, len(x), rows):
-        part = slice(start, start + rows)
+    chosen = x.take(at)
+    if usable(x):
+        loop = loop_named("autodiff.ops.loops.exponentials")
+
+        def by_loop(part: slice) -> None:
+            peaks = np.maximum.reduce(x[part], -1, out=top[part, 0])
+            loop(x[part], peaks, exponentials[part], sums[part, 0])
+
+        share_evenly(by_loop, len(x), x.size)
+        return exponentials, sums, chosen - top.reshape(at.shape)
+
+    def work(part: Any) -> None:
         out = exponentials[part]
         np.maximum.reduce(x[part], -1, out=top[part], keepdims=True)
         np.subtract(x[part], top[part], out=out)
         np.exp(out, out=out)
         sums[part] = total(out, (1,), True)
-    return exponentials, sums, x.take(at) - top.reshape(at.shape)
+
+    over_rows(work, x, 1)
+    return exponentials, sums, chosen - top.reshape(at.shape)
 
 
 def _cross_entropy_fast(g: Array, y: Any, x: Any, memo: Any, axis: int, at: Array, weights: Any) -> Array:
     """The slope from the exponentials of the kernel: on 32 rows of 2 scores 2 µs, where the rule takes 8."""
     exponentials, sums = memo
     factor = g * weights
-    out: Array = exponentials * (-_along(factor, axis) / sums)
+    out: Array = np.empty_like(exponentials)
+    factors = -_along(factor, axis) / sums
+
+    def work(part: Any) -> None:
+        np.multiply(exponentials[part], factors[part], out=out[part])
+
+    over_rows(work, exponentials, axis)
     if not out.flags.c_contiguous:
         out = out.copy()
     out.reshape(-1)[at] += factor

@@ -7,7 +7,7 @@ import numpy as np
 import autodiff as ad
 from autodiff.domain import away_from
 from autodiff.op import OpError, Recorder
-from autodiff.ops.blocks import by_blocks
+from autodiff.ops.blocks import by_blocks, by_loop
 from autodiff.ops.conversion import floating
 from autodiff.ops.exponential import leaky_relu as _leaky_relu
 from autodiff.ops.masking import choose, keep, limit
@@ -47,9 +47,12 @@ _hardsigmoid: Recorder = elementwise(
 )
 _hardswish: Recorder = elementwise(
     "hardswish",
-    by_blocks(lambda x: x * limit(x + 3, 0, 6) / 6),
+    by_loop(by_blocks(lambda x: x * limit(x + 3, 0, 6) / 6), "nn.functional.loops.hardswish"),
     vjp=lambda g, y, x: np.where(x <= -3, 0.0, np.where(x < 3, g * (x / 3 + 0.5), g)),
-    fast=by_blocks(lambda g, y, x: keep(~(x <= -3), choose(x < 3, g * (x / 3 + 0.5), g))),
+    fast=by_loop(
+        by_blocks(lambda g, y, x: keep(~(x <= -3), choose(x < 3, g * (x / 3 + 0.5), g))),
+        "nn.functional.loops.hardswish_slope",
+    ),
     saves="x",
     domain=away_from(-3.0, 3.0, low=-10.0, high=10.0),
     analytic=False,

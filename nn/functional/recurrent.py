@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
+from autodiff.compiled import loop_named, usable
 from autodiff.op import Recorder
 from autodiff.ops.packing import outputs
 from autodiff.ops.shape import sum_rows
@@ -68,7 +69,8 @@ class Layer:
         packed = np.empty(rows * h.shape[1] + h.size + (0 if c is None else c.size), dtype)
         ys = packed[: before.size].reshape(before.shape)
         h, c = np.array(h, dtype), None if c is None else np.array(c, dtype)
-        hidden = np.empty((batch, gates.shape[1]), dtype)
+        hidden, loop = np.empty((batch, gates.shape[1]), dtype), self.loop("advance", gates)
+        ahead = None if loop is None else np.empty((batch, size), dtype)
         for start, n in steps_of(sizes, reverse):
             stop = start + n
             state, part = h[:n], hidden[:n]
@@ -76,15 +78,22 @@ class Layer:
             np.dot(state, weight, out=part)
             if cell.bias_apart and bias is not None:
                 part += bias
-            new = cell.advance(
-                gates[start:stop], part, state, None if c is None else c[:n], [k[start:stop] for k in kept], factors
-            )
+            memory, each = None if c is None else c[:n], [k[start:stop] for k in kept]
+            if loop is None or ahead is None:
+                new = cell.advance(gates[start:stop], part, state, memory, each, factors)
+            else:
+                new = ahead[:n]
+                loop(gates[start:stop], part, memory, *each, new)
             state[...] = new if w_hr is None else np.dot(new, w_hr.T)
             ys[start:stop] = state
         packed[before.size : before.size + h.size] = h.reshape(-1)
         if c is not None:
             packed[before.size + h.size :] = c.reshape(-1)
         return packed, (gates, before, kept)
+
+    def loop(self, name: str, gates: Array) -> Any:
+        """The loop that takes the place of the cell's method `name`, if it has one for these gates."""
+        return loop_named(f"{self.cell.loops}.{name}") if self.cell.loops and usable(gates) else None
 
     def rule(self, g: Any, inputs: Inputs, needs: Sequence[bool], sizes: Sequence[int], reverse: bool) -> Sequence[Any]:
         """The gradients of the inputs through the composed steps: where they are recorded, and inside vmap."""
@@ -106,7 +115,8 @@ class Layer:
         x, w_ih, w_hh, _, _, h, c, w_hr = inputs
         gates, before, kept = memo
         d, extra = np.empty_like(gates), np.empty((len(gates), gates.shape[1] // len(self.cell.factors)), gates.dtype)
-        for rows in _blocks(*gates.shape):
+        loop = self.loop("retreat", gates)
+        for rows in _blocks(*gates.shape) if loop is None else ():
             self.cell.slopes(d[rows], extra[rows], gates[rows], before[rows], list(kept[:, rows]))
         dy = g[: before.size].reshape(before.shape)
         dh = np.array(g[before.size : before.size + h.size].reshape(h.shape))
@@ -119,9 +129,11 @@ class Layer:
             if projected is not None:
                 projected[start:stop] = total
                 total = total.dot(w_hr)
-            past = self.cell.retreat(
-                d[start:stop], extra[start:stop], gates[start:stop], total, None if dc is None else dc[:n]
-            )
+            memory = None if dc is None else dc[:n]
+            if loop is None:
+                past = self.cell.retreat(d[start:stop], extra[start:stop], gates[start:stop], total, memory)
+            else:
+                past = loop(d[start:stop], gates[start:stop], *(k[start:stop] for k in kept), total, memory)
             np.dot(d[start:stop], w_hh, out=state)
             if past is not None:
                 state += past

@@ -23,7 +23,8 @@ class Cell:
 
     `factors` has for each gate the factor by which `a` and `hidden` come multiplied into `advance`, which also gets one
     for each column. A step keeps `kept` arrays (rows, size) for backward beside the activations. If `bias_apart`, the
-    bias of the state is part of `hidden`, else, on arrays, of `a`. Where `analytic` is False there is a kink.
+    bias of the state is part of `hidden`, else, on arrays, of `a`. Where `analytic` is False there is a kink. The
+    module `loops`, if there is one, has an `advance` and a `retreat`, slopes included, for numba.
     """
 
     name: ClassVar[str]
@@ -31,6 +32,7 @@ class Cell:
     kept: ClassVar[int] = 0
     bias_apart: ClassVar[bool] = False
     analytic: ClassVar[bool] = True
+    loops: ClassVar[str | None] = None
 
     @staticmethod
     def step(a: Tensor, hidden: Tensor, h: Tensor, c: Any) -> tuple[Tensor, Any]:
@@ -117,6 +119,7 @@ class LSTMCell(Cell):
     """c' = f c + i g and h' = o tanh(c'), with the gates i, f, g, o. Source: Hochreiter and Schmidhuber 1997."""
 
     name, factors, kept = "lstm", (SIGMOID, SIGMOID, TANH, SIGMOID), 2
+    loops = "nn.functional.recurrent_loops"
 
     @staticmethod
     def step(a: Tensor, hidden: Tensor, h: Tensor, c: Any) -> tuple[Tensor, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.compiled import loop_named, usable
 from autodiff.domain import Interval
 from autodiff.op import Recorder
 from autodiff.ops.reduction import total, wide
@@ -104,6 +105,8 @@ def _kernel(
 ) -> Any:
     if any(a is not None and (type(a) is not np.ndarray or a.dtype.kind == "c") for a in (x, weight, bias)):
         return _formula(x, weight, bias, view, groups, eps, centred), None
+    if groups == view[2] == 1 and centred and usable(x, weight, bias):
+        return _rows_by_loop(x, weight, bias, view, eps)
     shape = _together(view, groups)
     given = wide(x).reshape(shape)
     y = np.empty(shape, given.dtype)
@@ -127,6 +130,51 @@ def _kernel(
 
     _share(work, view, groups)
     return y.reshape(x.shape).astype(x.dtype, copy=False), (deviations, factors)
+
+
+def _rows_at_a_time(view: View) -> int:
+    return max(1, PART // view[1])
+
+
+def _by_rows(work: Callable[[slice, int], None], view: View) -> None:
+    """Call `work` with some rows at a time and the number of calls before."""
+    step = _rows_at_a_time(view)
+    share(lambda i: work(slice(i * step, (i + 1) * step), i), -(-view[0] // step))
+
+
+def _rows_by_loop(x: Array, weight: Any, bias: Any, view: View, eps: float) -> Any:
+    """The kernel of layer norm; in place of deviations the backward pass gets the means, with the factors."""
+    given, y, statistics = x.reshape(view[:2]), np.empty(view[:2], x.dtype), np.empty((2, view[0]), x.dtype)
+    weight = np.ones(view[1], x.dtype) if weight is None else weight.reshape(-1)
+    bias = np.zeros(view[1], x.dtype) if bias is None else bias.reshape(-1)
+    loop = loop_named("nn.functional.loops.layer_norm")
+
+    def work(rows: slice, i: int) -> None:
+        loop(given[rows], y[rows], statistics[0, rows], statistics[1, rows], weight, bias, x.dtype.type(eps))
+
+    _by_rows(work, view)
+    return y.reshape(x.shape), (None, statistics)
+
+
+def _slopes_by_loop(g: Array, x: Array, weight: Any, bias: Any, statistics: Array, view: View) -> tuple[Any, ...]:
+    gradient, given = np.ascontiguousarray(g).reshape(view[:2]), x.reshape(view[:2])
+    out = np.empty(view[:2], x.dtype)
+    # One row of sums for each block of rows: what is added up in one is short, and threads do not meet.
+    sums = np.zeros((2, -(-view[0] // _rows_at_a_time(view)), view[1]), x.dtype)
+    each = np.ones(view[1], x.dtype) if weight is None else weight.reshape(-1)
+    loop = loop_named("nn.functional.loops.layer_norm_slope")
+
+    def work(rows: slice, i: int) -> None:
+        means, factors = statistics[:, rows]
+        loop(gradient[rows], given[rows], out[rows], means, factors, each, sums[0, i], sums[1, i])
+
+    _by_rows(work, view)
+    of_weight, of_bias = np.add.reduce(sums, 1)
+    return (
+        out.reshape(x.shape),
+        None if weight is None else of_weight.reshape(weight.shape),
+        None if bias is None else of_bias.reshape(bias.shape),
+    )
 
 
 def _sums_by_group(g: Array, d: Array, f: Array, weight: Any, groups: int) -> tuple[Array, ...]:
@@ -153,6 +201,8 @@ def _fast(
 ) -> tuple[Any, ...]:  # fmt: skip
     """The rule with the deviations and factors of the kernel."""
     deviations, factors = memo
+    if deviations is None:
+        return _slopes_by_loop(g, x, weight, bias, factors, view)
     gradient = wide(g).reshape(deviations.shape)
     slope = np.empty(gradient.shape, gradient.dtype)
     scale = 1 / max(gradient.shape[0] * gradient.shape[2], 1)
