@@ -1,7 +1,8 @@
 """Run programs written for PyTorch, unchanged, on PyTorch and here: ``python -m tests.parity.whole_programs folder``.
 
 The folder has a file ``programs.toml``: a table for each program, with ``run`` (the file and its arguments), and
-optionally ``folder`` (where it lies, if not in the folder of the table's name), ``seconds`` (after which both are
+optionally ``folder`` (where it lies, if not in the folder of the table's name; the first folder of this path is its
+repository, from which it may import), ``seconds`` (after which both are
 stopped: what both have printed by then is compared) and ``data`` (where it looks for what lies in ``data``). Each is
 run as it is and in float64, where 9 digits must agree for 100 lines; if it names float32 and does not run in float64, 4
 digits in float32. The generators of Python, NumPy and PyTorch are seeded, so that a program that seeds nothing draws
@@ -40,15 +41,16 @@ class Run(NamedTuple):
     megabytes: float
 
 
-def run(library: str, program: dict[str, Any], folder: Path, data: Path) -> Run:
+def run(library: str, program: dict[str, Any], folder: Path, folders: Path) -> Run:
     """The program in a copy of its folder, stopped after its time."""
+    repository = folders / folder.relative_to(folders).parts[0]
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "program"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".git"))
         if "data" in program:
-            shutil.copytree(data, copy / program["data"], dirs_exist_ok=True)
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{copy}", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1",
-                       "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0",
+            shutil.copytree(folders / "data", copy / program["data"], dirs_exist_ok=True)
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{copy}:{repository}", "PYTHONUNBUFFERED": "1",
+                       "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0",
                        "DOUBLE": "1" if program.get("double") else ""}  # fmt: skip
         command = [sys.executable, str(STARTER), library, *map(str, program["run"])]
         start = time.perf_counter()
@@ -71,7 +73,7 @@ def compared(name: str, program: dict[str, Any], folder: Path) -> tuple[str, str
     rows = {}
     for precision, tolerance in (("float32", 1e-4), ("float64", 1e-9)):
         program["double"] = precision == "float64"
-        runs = [run(library, program, folder / program.get("folder", name), folder / "data") for library in LIBRARIES]
+        runs = [run(library, program, folder / program.get("folder", name), folder) for library in LIBRARIES]
         rows[precision] = *runs, compare(runs[0].output, runs[1].output, tolerance)
         if precision == "float32" and runs[0].status == "failed":
             return f"| {name} | fails on PyTorch: {_last_line(runs[0])} |", "failed on PyTorch", runs[0].errors
