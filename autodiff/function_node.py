@@ -204,4 +204,4 @@ class Pick(Node):
 
     @property
     def label(self) -> str:
-        return self.p0.label
+        return str(self.p0.label)  # type: ignore[union-attr]
