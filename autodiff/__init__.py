@@ -277,7 +277,12 @@ from autodiff.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from autodiff import autograd, func
+    from autodiff.inspect.autopsy import autopsy
+    from autodiff.inspect.check_graph import check_graph
     from autodiff.inspect.draw import draw
+    from autodiff.inspect.explain import explain
+    from autodiff.inspect.precision import precision
+    from autodiff.lines import trace_lines
     from autodiff.serialization import load, save
     from autodiff.transforms.checkpoint import checkpoint, checkpoint_sequential
     from autodiff.transforms.vmap import vmap
@@ -290,12 +295,17 @@ __version__ = "0.1.0"
 # What needs more than NumPy, or more than the engine, is imported when it is first used, to start quickly.
 _ELSEWHERE = {
     "autograd": "autodiff",
+    "autopsy": "autodiff.inspect.autopsy",
+    "check_graph": "autodiff.inspect.check_graph",
     "checkpoint": "autodiff.transforms.checkpoint",
     "checkpoint_sequential": "autodiff.transforms.checkpoint",
     "draw": "autodiff.inspect",
+    "explain": "autodiff.inspect.explain",
     "func": "autodiff",
     "load": "autodiff.serialization",
+    "precision": "autodiff.inspect.precision",
     "save": "autodiff.serialization",
+    "trace_lines": "autodiff.lines",
     "vmap": "autodiff.transforms.vmap",
 }
 
@@ -360,6 +370,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "autograd",
+    "autopsy",
     "backward",
     "baddbmm",
     "bernoulli",
@@ -383,6 +394,7 @@ __all__ = [
     "cdist",
     "ceil",
     "chain_matmul",
+    "check_graph",
     "checkpoint",
     "checkpoint_sequential",
     "cholesky",
@@ -442,6 +454,7 @@ __all__ = [
     "erfinv",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "eye",
     "finfo",
@@ -599,6 +612,7 @@ __all__ = [
     "polygamma",
     "positive",
     "pow",
+    "precision",
     "prod",
     "promote_types",
     "put",
@@ -678,6 +692,7 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "trace_lines",
     "transpose",
     "trapezoid",
     "trapz",

@@ -6,20 +6,26 @@ are taken newest first from a heap of clock times, so the order is that of the r
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from autodiff import writes
-from autodiff.graph import FREED, Leaf, Node, ancestors
+from autodiff.grad_mode import state
+from autodiff.graph import FREED, Leaf, Node, ancestors, tick
 from autodiff.op import VARIADIC, Op, Rule, recovered
 from autodiff.ops.conversion import cast
 from autodiff.ops.shape import broadcast, sum_rows, sum_to
 from autodiff.tensor import wrap
 
+Watch: TypeAlias = Callable[[Node, Any, Node, Any], None]
 _ndarray = np.ndarray
+# The last derivatives that recorded a graph of their own: the name and time of the node whose rule ran, and when that
+# began; an empty name is the end of a pass. Only names and numbers, so that nothing is kept alive.
+rules_recorded: deque[tuple[str, int, int]] = deque(maxlen=10_000)
 add = np.add
 
 
@@ -35,7 +41,8 @@ def backpropagate(
     """
     inner = None if targets is None else _above(targets, roots, since)
     wanted = None if targets is None or inner is None else inner | targets
-    plain = wanted is None and not recorded
+    watch = state.watch
+    plain = wanted is None and not recorded and watch is None
     arrived: dict[Node, Any] = {}
     # Leaves whose sum the engine has made itself; nodes for which a sum of pieces waits, which it has made too.
     owned: set[Node] = set()
@@ -93,6 +100,8 @@ def backpropagate(
             elif heap:
                 node, g = waiting.pop(heappop(heap))
             else:
+                if recorded:
+                    rules_recorded.append(("", 0, tick()))
                 return arrived
         if targets is not None and inner is not None:
             if node in targets:
@@ -112,9 +121,13 @@ def backpropagate(
             y = s0 = s1 = s2 = g1 = None
             if op.hooks is not None:
                 g = op.hooks.run(g, recorded)
-            if op.into is not None and type(g) is _ndarray:
+            if watch is not None:
+                _pull_watched(watch, node, g, wanted, recorded, deliver)
+            elif op.into is not None and type(g) is _ndarray:
                 add_piece(node, g)
             else:
+                if recorded:
+                    rules_recorded.append((op.name, node.time, tick()))
                 _pull(node, g, wanted, recorded, deliver)
             if op.reads and not keep:
                 node.free()
@@ -191,6 +204,18 @@ def backpropagate(
             node = None
 
 
+def _pull_watched(
+    watch: Watch, node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver: Callable[[Node, Any], None]
+) -> None:
+    """`_pull`, with `watch` told of all gradients that the node sends before any arrives."""
+    sent: list[tuple[Node, Any]] = []
+    _pull(node, g, wanted, recorded, lambda parent, gx: sent.append((parent, gx)))
+    for parent, gx in sent:
+        watch(node, g, parent, gx)
+    for parent, gx in sent:
+        deliver(parent, gx)
+
+
 def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver: Callable[[Node, Any], None]) -> None:
     """Send each parent that wants a gradient its own, given the gradient `g` of the output of `node`."""
     op, y = node.op, node.y
@@ -228,6 +253,8 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, recorded: bool, deliver:
     except Exception as error:
         if op.function is not None:
             # A user's own backward: its error is the user's.
+            if node.line is not None:
+                error.add_note(f"in the backward of {node.name}, recorded at {node.line}")
             raise
         raise _rule_failed(node, error) from error
 
@@ -247,7 +274,8 @@ def _applied(op: Op, rule: Rule, arguments: Sequence[Any], params: dict[str, Any
 
 def _rule_failed(node: Node, error: Exception) -> RuntimeError:
     shapes = ", ".join("constant" if p is None else str(p.shape) for p in node.parents())
-    return RuntimeError(f"the derivative of {node.name} failed (inputs {shapes}; output {node.shape}): {error}")
+    where = "" if node.line is None else f", recorded at {node.line}"
+    return RuntimeError(f"the derivative of {node.name} failed (inputs {shapes}; output {node.shape}{where}): {error}")
 
 
 def _as_saved(saved: Any, parent: Node | None) -> Any:

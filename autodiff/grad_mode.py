@@ -16,6 +16,8 @@ class ThreadState(threading.local):
     inference = False
     # True while a derivative rule runs on tensors (create_graph): a conversion to a number would detach silently.
     in_rule = False
+    # Called as watch(node, g, parent, gx) with each gradient `gx` that a pass sends from `node`, which got `g`.
+    watch: Callable[[Any, Any, Any, Any], None] | None = None
 
 
 class Inference:

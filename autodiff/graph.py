@@ -52,6 +52,8 @@ class Node:
     rest: Any
     memo: Any
     params: Any
+    # The line of the user's program that recorded this, where `trace_lines` was on.
+    line: Any = None
 
     @property
     def ndim(self) -> int:

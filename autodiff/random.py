@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autodiff import draw_mode
 from autodiff.deviates import box_muller, each, multiply_add
 from autodiff.draw_mode import drawing
 from autodiff.streams import Stream
@@ -294,3 +295,24 @@ def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
     finally:
         if enabled:
             set_rng_state(state)
+
+
+@contextmanager
+def drawing_from(generator: Generator) -> Iterator[None]:
+    """A ``with`` block in which `generator` is the default generator of this thread, and of no other.
+
+    So several threads may initialise and train models side by side, each with the numbers of its own seed. Inside,
+    `manual_seed` and `get_rng_state` are about `generator` too.
+
+    >>> import autodiff as ad
+    >>> with ad.random.drawing_from(ad.Generator().manual_seed(0)):
+    ...     ad.rand(2)
+    tensor([0.4963, 0.7682])
+    """
+    state = draw_mode.state
+    before = state.replaced, state.replacement
+    state.replaced, state.replacement = default_generator, generator
+    try:
+        yield
+    finally:
+        state.replaced, state.replacement = before

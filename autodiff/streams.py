@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff.draw_mode import replaceable
 from autodiff.tensor import Tensor, wrap
 
 _STATE_WORDS = 624
@@ -36,6 +37,7 @@ class Stream:
         self.lock = threading.RLock()
         self.manual_seed(67280421310721)
 
+    @replaceable
     def manual_seed(self, seed: int) -> Self:
         """Restart the stream at `seed`, of which the low 32 bits count, and return the generator.
 
@@ -57,6 +59,7 @@ class Stream:
             self._bits: np.random.MT19937 | None = None
         return self
 
+    @replaceable
     def seed(self) -> int:
         """Restart the stream at a seed of 53 bits from the operating system, and return that seed.
 
@@ -67,6 +70,7 @@ class Stream:
         self.manual_seed(seed)
         return seed
 
+    @replaceable
     def initial_seed(self) -> int:
         """Return the seed at which the stream was last restarted.
 
@@ -75,6 +79,7 @@ class Stream:
         """
         return self._seed
 
+    @replaceable
     def get_state(self) -> Tensor:
         """Return the state as 5056 bytes in PyTorch's layout; `set_state` continues the stream from it.
 
@@ -90,6 +95,7 @@ class Stream:
                 state["spare"], state["has_spare"] = self._spare, 1
         return wrap(np.frombuffer(bytearray(state.tobytes()), np.uint8))
 
+    @replaceable
     def set_state(self, new_state: Any) -> None:
         """Continue from a state of `get_state`, or of a PyTorch CPU generator as a tensor or an array of bytes.
 

@@ -227,7 +227,8 @@ def _finite(gradient: Array | None) -> bool:
         if not math.isfinite(np.dot(block, block)):
             wrong.append(i)
 
-    _for_blocks(look, -(-gradient.size // BLOCK))
+    with np.errstate(over="ignore", invalid="ignore"):
+        _for_blocks(look, -(-gradient.size // BLOCK))
     return not wrong
 
 

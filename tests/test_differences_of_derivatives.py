@@ -110,3 +110,13 @@ def test_memory_of_strides() -> None:
         with pytest.raises(OpError, match="without gaps"):
             gradients(call, [1.0, 2.0, 3.0, 4.0])
         assert call(ad.arange(4)).shape
+
+
+def test_anomaly_warnings() -> None:
+    @ad.autograd.detect_anomaly()
+    def step() -> None:
+        with np.errstate(invalid="ignore"):
+            (ad.zeros(1, requires_grad=True).sqrt() * 0).sum().backward()
+
+    with pytest.raises(RuntimeError, match=r"SqrtBackward0.*recorded at .*test_differences_of_derivatives.py:\d+"):
+        step()

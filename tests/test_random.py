@@ -5,12 +5,14 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 import autodiff as ad
+import nn
 from autodiff import random
 from autodiff.op import OpError
 from autodiff.random import Generator
@@ -172,6 +174,49 @@ def test_a_fork_leaves_the_default_generator_where_it_was() -> None:
     with random.fork_rng(enabled=False):
         second = ad.rand(3)
     assert not ad.equal(ad.rand(3), second)
+
+
+def test_a_generator_takes_the_place_of_the_default_one_in_one_thread() -> None:
+    def draws() -> list[np.ndarray]:
+        dropped = nn.functional.dropout(ad.ones(50), 0.5)
+        several = ad.vmap(lambda x: x + ad.rand(3), randomness="different")(ad.zeros(2))
+        x = ad.ones(50, requires_grad=True)
+        y = ad.checkpoint(lambda x: nn.functional.dropout(x, 0.5), x)
+        y.sum().backward()  # draws the same mask again
+        np.testing.assert_array_equal(y.detach().numpy(), x.grad.numpy())
+        return [
+            dropped.numpy(),
+            several.numpy(),
+            y.detach().numpy(),
+            ad.randperm(9).numpy(),
+            nn.Linear(3, 4).weight.detach().numpy(),
+        ]
+
+    def drawn_from(seed: int) -> list[np.ndarray]:
+        with random.drawing_from(Generator().manual_seed(seed)):
+            return draws()
+
+    random.manual_seed(3)
+    before = random.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(drawn_from, [3, 4] * 10))
+    assert ad.equal(random.get_rng_state(), before)
+    expected = draws()
+    for result in results[::2]:
+        assert [array.tobytes() for array in result] == [array.tobytes() for array in expected]
+    assert results[1][0].tobytes() != expected[0].tobytes()
+
+
+def test_a_replaced_generator_is_seeded_in_place_of_the_default_one() -> None:
+    random.manual_seed(5)
+    own = Generator()
+    with random.drawing_from(own):
+        random.manual_seed(6)
+        assert random.initial_seed() == own.initial_seed() == 6
+        with random.drawing_from(Generator().manual_seed(7)):
+            assert random.initial_seed() == 7
+        assert random.initial_seed() == 6
+    assert random.initial_seed() == 5
 
 
 def test_places_are_drawn_by_their_weights() -> None:

@@ -23,6 +23,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.accelerator": ("autodiff.as_torch.accelerator",),
     "torch.amp": ("autodiff.as_torch.amp",),
     "torch.autograd": ("autodiff.as_torch.autograd", "autodiff.autograd"),
+    "torch.autograd.anomaly_mode": ("autodiff.anomaly",),
     "torch.autograd.function": ("autodiff.autograd.function",),
     "torch.autograd.functional": ("autodiff.autograd.functional",),
     "torch.autograd.gradcheck": ("autodiff.gradcheck",),

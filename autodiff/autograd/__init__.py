@@ -1,5 +1,6 @@
 """`ad.autograd`: differentiation under the names of `torch.autograd`."""
 
+from autodiff.anomaly import detect_anomaly, set_detect_anomaly
 from autodiff.autograd import function, functional
 from autodiff.backward import backward, grad
 from autodiff.function import Function
@@ -9,6 +10,7 @@ from autodiff.gradcheck import gradcheck, gradgradcheck
 __all__ = [
     "Function",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "function",
     "functional",
@@ -17,5 +19,6 @@ __all__ = [
     "gradgradcheck",
     "inference_mode",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -63,7 +63,8 @@ def train_dev_test_split(
     """
     if len(sizes) != 3:
         raise ValueError(
-            f"train_dev_test_split: expected three sizes, of train, dev and test, got {tuple(sizes)}; "
+            f"train_dev_test_split: expected three sizes, of train, dev and test, after the data, got a "
+            f"{type(sizes).__name__} of {len(sizes)}; inputs and labels are dealt alike as one tuple, (x, y), and "
             f"split_examples makes any number of parts"
         )
     return Splits(*split_examples(data, sizes, stratify=stratify, generator=generator))

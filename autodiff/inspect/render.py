@@ -1,11 +1,13 @@
-"""From DOT text to pictures and files, with a system Graphviz or the one that the package pygraphviz carries."""
+"""From DOT text to pictures and files, with a system Graphviz or with one that a package carries."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from importlib import import_module
 from pathlib import Path
 from shutil import which
+from sysconfig import get_path
 from typing import Any
 
 import graphviz
@@ -17,10 +19,20 @@ class RenderError(RuntimeError):
     """A picture could not be made; the message says what to install or to do instead."""
 
 
+def available() -> bool:
+    """Whether pictures can be made here at all."""
+    try:
+        render("digraph {}", "svg")
+    except RenderError:
+        return False
+    return True
+
+
 def render(source: str, format: str, engine: str = "dot") -> bytes:
     """The picture of DOT text in one of Graphviz's formats, such as "svg", "png" or "pdf".
 
-    Uses the program `engine` on PATH, else pygraphviz; RenderError if there is neither, or if Graphviz fails.
+    Uses the program `engine` on PATH, else the package pygraphviz, else graphviz-pure, which has no pdf; RenderError if
+    there is none of these, or if Graphviz fails.
     """
     if format not in graphviz.FORMATS:
         raise RenderError(f"expected a format that Graphviz knows, such as svg, png or pdf; got {format!r}")
@@ -28,8 +40,10 @@ def render(source: str, format: str, engine: str = "dot") -> bytes:
         picture: bytes
         if which(engine):
             picture = graphviz.pipe(engine, format, source.encode(), quiet=True)
+        elif pygraphviz := _pygraphviz():
+            picture = pygraphviz.AGraph(string=source).draw(format=format, prog=engine)
         else:
-            picture = _pygraphviz().AGraph(string=source).draw(format=format, prog=engine)
+            picture = _by_graphviz_pure(source, format, engine)
         return picture
     except graphviz.CalledProcessError as error:
         raise RenderError(f"Graphviz could not draw {format}: {error.stderr.decode(errors='replace')}") from error
@@ -42,11 +56,27 @@ def _pygraphviz() -> Any:
     try:
         return import_module("pygraphviz")
     except ImportError:
+        return None
+
+
+def _by_graphviz_pure(source: str, format: str, engine: str) -> bytes:
+    # The package is one program, which need not be on PATH: an environment may be used without being activated.
+    program = which("graphviz-pure") or which("graphviz-pure", path=get_path("scripts"))
+    if program is None:
         raise RenderError(
-            "drawing needs Graphviz: there is neither a program `dot` on PATH nor the package pygraphviz. Install the "
-            "package, which carries Graphviz itself: pip install 'autodiff-numpy[viz]'. Or write the graph as text, "
+            "drawing needs Graphviz: there is no program `dot` on PATH, and neither of the packages pygraphviz and "
+            "graphviz-pure. Install the first, which carries Graphviz itself: pip install 'autodiff-numpy[viz]', or, "
+            "where there is none for the system, pip install graphviz-pure. Or write the graph as text, "
             "autodiff.inspect.save(graph, 'graph.dot'), and open that in any Graphviz viewer"
-        ) from None
+        )
+    command = [program, f"-K{engine}", f"-T{format}"]
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise RenderError(
+            f"graphviz-pure could not draw {format}: {done.stderr.decode(errors='replace').strip()}. It makes svg and "
+            f"png; for other formats install Graphviz, or pip install 'autodiff-numpy[viz]'"
+        )
+    return done.stdout
 
 
 def save(graph: graphviz.Digraph, path: str | os.PathLike[str]) -> Path:

@@ -44,11 +44,8 @@ def diverged(run: Run, what: str, group: Sequence[Any], cost: Tensor | None = No
 
 def _autopsy(run: Run, group: Sequence[Any], cost: Tensor | None) -> str:
     """What `inspect.autopsy` finds, on lines of its own."""
-    from autodiff import inspect  # which loads graphviz
+    from autodiff.inspect import autopsy  # which loads graphviz
 
-    autopsy = getattr(inspect, "autopsy", None)
-    if autopsy is None:
-        return ""
     if cost is not None:
         found = [autopsy(cost, run.model)]
     else:

@@ -76,6 +76,7 @@ def fit(
     >>> history["loss"][-1] < 1e-6
     True
     """
+    _check_made(model, loss, optimizer)
     metrics = named(metrics)
     _check_options(epochs, accumulate, schedule, schedule_each, dev)
     train = loader_of(train, model, batch_size, shuffle=True, name="train")
@@ -161,6 +162,18 @@ def _end_epoch(run: Run) -> None:
         run.schedule.step()
     for callback in (*([run.early_stopping] if run.early_stopping is not None else []), *run.after_epoch):
         callback(run)
+
+
+def _check_made(model: Any, loss: Any, optimizer: Any) -> None:
+    for name, value in (("model", model), ("loss", loss), ("optimizer", optimizer)):
+        if isinstance(value, type):
+            raise TypeError(f"fit: expected {name} to be made before, got the class {value.__name__}: write brackets")
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not trained.intersection(map(id, model.parameters())):
+        raise ValueError(
+            "fit: the optimizer has none of the model's parameters, so that the model would stay as it is: make it "
+            "with model.parameters(), of this model"
+        )
 
 
 def _check_options(epochs: Any, accumulate: Any, schedule: Any, schedule_each: str, dev: Any) -> None:

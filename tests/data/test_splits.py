@@ -149,6 +149,8 @@ def test_sizes_that_cannot_be_are_refused(sizes: tuple[float, ...], message: str
 
 
 def test_a_number_of_parts_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"three sizes.* got a Tensor of 4; inputs and labels .* one tuple, \(x, y\)"):
+        train_dev_test_split(ad.rand(4, 2), ad.zeros(4))
     with pytest.raises(ValueError, match="three sizes"):
         train_dev_test_split(range(10), (0.5, 0.5))
     with pytest.raises(ValueError, match="to dev and test alone"):

@@ -10,11 +10,14 @@ import pytest
 
 import autodiff as ad
 import nn
+from autodiff import recorders
 from autodiff.inspect import Drawing, draw
-from autodiff.inspect.structure import MOST_ARROWS
+from autodiff.inspect.folding import MOST_ARROWS
 
 LABEL = r'(?:label=(?P<label><.*?>(?= \w+=)|"(?:[^"\\]|\\.)*"|[\w.]+) )?'
-LINE = re.compile(r"^\t(?P<key>\w+)(?: -> (?P<head>\w+))? \[" + LABEL + r"(?P<rest>.*)\]$")
+LINE = re.compile(r"^\t+(?P<key>\w+)(?: -> (?P<head>\w+))? \[" + LABEL + r"(?P<rest>.*)\]$")
+
+TANHS = '<tanh<br align="center"/><font point-size="10" color="#5f6b7a">×3,000</font>>'
 
 
 def unquoted(text: str | None) -> str:
@@ -125,7 +128,7 @@ def test_buffers_and_intermediate_results_are_named_too() -> None:
     w, x = ad.ones(3, requires_grad=True), ad.ones(2, 3)
     hidden = w * x
     source = draw(hidden.sum(), params={"hidden": hidden, "x": x}).source
-    assert re.search(r"label=<mul<br/><font [^>]*>hidden</font>>", source)
+    assert re.search(r"label=<mul<br [^>]*/><font [^>]*>hidden</font>>", source)
     assert "label=x " in source
 
 
@@ -187,8 +190,49 @@ def test_a_leaf_read_by_many_operations_stands_beside_each() -> None:
 def test_the_graph_of_a_gradient() -> None:
     x = ad.tensor(3.0, requires_grad=True)
     (g,) = ad.grad(x.tanh(), x, create_graph=True)
-    labels = set(Read(draw({"slope": g}, params={"x": x})).labels.values())
-    assert {"x", "tanh", "mul", "slope"} <= labels
+    drawing = draw({"slope": g}, params={"x": x})
+    assert {"x", "tanh", "slope"} <= set(Read(drawing).labels.values())
+    assert set(notes_in(drawing)) == {("mul", "gradient of tanh"), ("sub", "gradient of tanh")}
+    assert re.search(r"label=<gradient<br", drawing.source)
+
+
+def notes_in(drawing: Drawing) -> list[tuple[str, str]]:
+    """The operations with a note of whose gradient they are."""
+    return re.findall(r"label=<(\w+)<br [^>]*/><font [^>]*>(gradient of \w+)<", drawing.source)
+
+
+def test_the_frames_of_modules_are_there_once_more_around_their_gradients() -> None:
+    blocks = [nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 3), nn.Sigmoid()) for _ in range(2)]
+    model, x = nn.Sequential(*blocks), ad.ones(2, 3, requires_grad=True)
+    (g,) = ad.grad(model(x).sum(), x, create_graph=True)
+    frames = re.findall(r"label=<gradient<br [^>]*/><font [^>]*>(\d)<", draw(g, params=model).source)
+    assert sorted(frames) == ["0", "1"]
+    # What is made after the pass, or by a pass that records nothing, is no gradient.
+    after = (x * 2).sum()
+    after.backward(retain_graph=True)
+    assert not notes_in(draw(after))
+
+
+def test_a_recorded_backward_pass_says_whose_derivative_made_what() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def penalty(x: ad.Tensor) -> ad.Tensor:
+        (slope,) = ad.grad(model(x).sum(), x, create_graph=True)
+        return (slope * slope).sum()
+
+    tick = recorders.tick
+    draw(penalty, ad.ones(5, 3), params=model, overlay="time")
+    assert recorders.tick is tick
+    drawing = draw(penalty, ad.ones(5, 3), params=model)
+    assert sorted(notes_in(drawing)) == [
+        ("matmul", "gradient of linear"),
+        ("matmul", "gradient of linear"),
+        ("mul", "gradient of tanh"),
+        ("mul", "gradient of tanh"),
+        ("sub", "gradient of tanh"),
+    ]
+    assert re.search(r"label=<gradient<br", drawing.source)
+    assert "label=sum " in drawing.source
 
 
 def test_a_graph_stays_drawable_after_backward() -> None:
@@ -203,13 +247,13 @@ def test_the_same_graph_gives_the_same_text() -> None:
     assert draw(model, ad.ones(2, 3)).source == draw(model, ad.ones(2, 3)).source
 
 
-def test_a_deep_graph_is_drawn_with_a_warning() -> None:
+def test_a_deep_graph_is_one_box_until_it_is_opened() -> None:
     x = ad.ones(1, requires_grad=True)
     for _ in range(3000):
         x = x.tanh()
-    with pytest.warns(UserWarning, match=r"3,002 boxes.*Draw a part of it"):
-        source = draw(x).source
-    assert source.count(" -> ") == 3001
+    read = Read(draw(x))
+    assert read.arrows == [(TANHS, "output", "(1,)"), ("tensor", TANHS, "(1,)")]
+    assert draw(x, fold=False).source.count(" -> ") == 3001
 
 
 def test_errors() -> None:

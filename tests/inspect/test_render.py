@@ -1,9 +1,11 @@
-"""Pictures and files: with a program `dot`, with pygraphviz, and with neither."""
+"""Pictures and files: with a program `dot`, with pygraphviz, with graphviz-pure, and with none of them."""
 
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
+from sysconfig import get_path
 from xml.etree import ElementTree
 
 import graphviz
@@ -16,6 +18,10 @@ from autodiff.inspect import Drawing, RenderError, draw, render, save
 needs_pygraphviz = pytest.mark.skipif(
     importlib.util.find_spec("pygraphviz") is None,
     reason="pygraphviz is not installed: pip install 'autodiff-numpy[viz]'",
+)
+needs_graphviz_pure = pytest.mark.skipif(
+    shutil.which("graphviz-pure", path=get_path("scripts")) is None,
+    reason="graphviz-pure is not installed: pip install graphviz-pure",
 )
 
 
@@ -31,8 +37,9 @@ def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def no_graphviz(no_dot: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_graphviz(no_dot: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setattr(render, "get_path", lambda scheme: str(tmp_path / scheme))
 
 
 def texts(svg: str | bytes) -> list[str]:
@@ -95,6 +102,39 @@ class TestWithPygraphviz:
     def test_a_broken_graph_is_an_error(self) -> None:
         with pytest.raises(RenderError, match="Graphviz could not draw svg"):
             render.render("digraph {", "svg")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for graphviz-pure is a shell script")
+@pytest.mark.usefixtures("no_graphviz")
+class TestWithGraphvizPure:
+    """A stand-in for the program, among the scripts of the environment, which knows no pdf."""
+
+    @pytest.fixture(autouse=True)
+    def program(self, tmp_path: Path) -> Path:
+        program = tmp_path / "scripts" / "graphviz-pure"
+        program.parent.mkdir()
+        program.write_text(
+            '#!/bin/sh\n[ "$2" = -Tpdf ] && echo "pdf not recognized" >&2 && exit 1\nread line\necho "$@" "$line"\n'
+        )
+        program.chmod(0o755)
+        return program
+
+    def test_it_is_used(self, drawing: Drawing, tmp_path: Path) -> None:
+        path = save(drawing, tmp_path / "graph.svg")
+        assert path.read_text() == '-Kdot -Tsvg digraph "graph" {\n'
+
+    def test_what_it_cannot_draw_says_what_to_install(self, drawing: Drawing, tmp_path: Path) -> None:
+        with pytest.raises(RenderError, match=r"pdf not recognized.*autodiff-numpy\[viz\]"):
+            save(drawing, tmp_path / "graph.pdf")
+        assert os.listdir(tmp_path) == ["scripts"]
+
+
+@needs_graphviz_pure
+@pytest.mark.usefixtures("no_dot")
+def test_graphviz_pure_draws(drawing: Drawing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert {"w", "2", "mul", "sum", "loss", "(2, 3)", "()"} <= {text.strip() for text in texts(drawing.pipe("svg"))}
+    assert save(drawing, tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("no_graphviz")

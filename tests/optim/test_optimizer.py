@@ -453,3 +453,11 @@ def test_an_optimizer_without_an_update_says_what_to_define() -> None:
     p.grad = ad.ones_like(p)
     with pytest.raises(NotImplementedError, match="define update"):
         optim.Elementwise([p], {"lr": 0.1}).step()
+
+
+def test_finite_gradients_whose_squares_are_not_make_a_step_without_a_warning() -> None:
+    p = ad.zeros(3, requires_grad=True)
+    optimizer = optim.SGD([p], lr=1e-25)
+    p.grad = ad.full((3,), 1e25)
+    optimizer.step()
+    np.testing.assert_allclose(p.detach().array, -1.0, rtol=1e-6)

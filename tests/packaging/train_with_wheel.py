@@ -38,6 +38,7 @@ def main() -> None:
         check(str(package.__file__).startswith(sys.prefix), f"{package.__name__} came from {package.__file__}")
         check(files(package).joinpath("py.typed").is_file(), f"{package.__name__} ships no py.typed")
     check(files(ad).joinpath("_signatures.pyi").is_file(), "autodiff ships no _signatures.pyi")
+    check(files(ad).joinpath("inspect/page/page.html").is_file(), "autodiff ships no page for reports")
     first, last = train_xor(steps=200)
     check(last < 0.01 < first, f"training took the loss from {first:.4f} to {last:.4f} only")
     print(f"the wheel trains: loss from {first:.4f} to {last:.4f}")

@@ -104,3 +104,11 @@ def test_memory_of_strides() -> None:
     assert gradients(lambda x: x[:2].as_strided((3,), (1,)), values) == [[1.0, 1.0, 0.0, 0.0]]
     # The number 1.0 at the start is in the result, but x[2:] does not reach it.
     assert gradients(lambda x: x[2:].as_strided((1,), (1,), 0), values) == [[0.0] * 4]
+
+
+def test_anomaly_warnings() -> None:
+    with pytest.warns(UserWarning, match="Anomaly Detection has been enabled"):
+        anomaly = torch.autograd.detect_anomaly()
+    with anomaly, pytest.warns(UserWarning, match="Traceback of forward call"), pytest.raises(RuntimeError) as error:
+        (torch.zeros(1, requires_grad=True).sqrt() * 0).sum().backward()
+    assert "test_differences" not in str(error.value)

@@ -98,6 +98,16 @@ def test_options(options: dict[str, Any], error: type[Exception], message: str) 
         train((x, y), **options)
 
 
+def test_classes_in_place_of_what_is_made_of_them_and_parameters_of_another_model() -> None:
+    model, loss = network(), nn.CrossEntropyLoss()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    for wrong in ((nn.Linear, loss, optimizer), (model, nn.CrossEntropyLoss, optimizer), (model, loss, optim.SGD)):
+        with pytest.raises(TypeError, match=r"to be made before, got the class (Linear|CrossEntropyLoss|SGD)"):
+            fit(*wrong, (x, y), epochs=1)
+    with pytest.raises(ValueError, match="the optimizer has none of the model's parameters"):
+        fit(network(), loss, optimizer, (x, y), epochs=1)
+
+
 def test_options_that_exclude_each_other(tmp_path: Path) -> None:
     loader = DataLoader(TensorDataset(x, y), 20, num_workers=1, persistent_workers=True)
     with pytest.raises(ValueError, match="leave batch_size out"):
@@ -148,14 +158,9 @@ class Root(nn.Module):
 @pytest.mark.parametrize(
     ("number", "what"), [(-1.0, "the loss is nan .* it arises on the way"), (0.0, "gradients of weight")]
 )
-def test_the_autopsy_of_a_run(number: float, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def autopsy(loss: Any, model: Any) -> str:
-        cost = loss() if callable(loss) else loss
-        return f"the autopsy of {cost.shape} and {len(list(model.parameters()))} parameter"
-
-    monkeypatch.setattr("autodiff.inspect.autopsy", autopsy, raising=False)
+def test_the_autopsy_of_a_run(number: float, what: str) -> None:
     model = Root()
-    with pytest.raises(FloatingPointError, match=rf"(?s){what}.*\nthe autopsy of \(\) and 1 parameter$"):
+    with pytest.raises(FloatingPointError, match=rf"(?s){what}.*\n.*sqrt"):
         fit(model, nn.MSELoss(), optim.SGD(model.parameters()), (x * 0 + number, x[:, :3]), epochs=1, progress=False)
 
 
