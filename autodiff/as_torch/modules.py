@@ -64,6 +64,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torchvision.transforms.functional": ("autodiff.as_torch.vision.functional",),
     "torchvision.utils": ("autodiff.as_torch.vision.images",),
 }
+# Programs import these at their head and often make no use of them: nothing is in them.
+SOURCES |= dict.fromkeys((
+    "torch.distributed", "torch.hub", "torch.onnx", "torch.profiler", "torch.quantization",
+    "torch.utils.cpp_extension", "torch.utils.model_zoo", "torchvision.models", "torchvision.ops",
+), ())  # fmt: skip
 # Any module below one of these has its names: in which file of PyTorch's a class stands makes no difference.
 WHOLE = (
     "torch.amp", "torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.nn.utils", "torch.optim",

@@ -61,6 +61,7 @@ def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
     [
         ("import torch; torch.compiler", "AttributeError: torch.compiler is not part of this engine"),
         ("import torch.fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
+        ("import torch.onnx, torchvision.models as m; m.resnet18", "torchvision.models.resnet18 is not part of this"),
         ("import torch; torch.complex64", "complex tensors are outside"),
         ("import torch; torch.ones(2).cuda()", "Torch not compiled with CUDA enabled"),
         ("import torch; torch.device('gpu')", "RuntimeError: expected one of cpu, cuda"),
