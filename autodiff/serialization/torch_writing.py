@@ -32,7 +32,7 @@ def write_torch(state: Any, file: BinaryIO) -> None:
         for block in blocks:
             little = block.numbers().astype(block.dtype.newbyteorder("<"), copy=False)
             # As bytes where they are: a copy of all weights costs a fifth of the time of writing them.
-            archive.writestr(zipfile.ZipInfo(f"archive/data/{block.key}"), memoryview(little.view(np.uint8)))
+            archive.writestr(zipfile.ZipInfo(f"archive/data/{block.key}"), little.view(np.uint8).data)
 
 
 def _tensors(value: Any, place: str, depth: int) -> Iterator[Tensor]:

@@ -5,8 +5,9 @@ optionally ``folder`` (where it lies, if not in the folder of the table's name; 
 repository, from which it may import), ``seconds`` (after which both are stopped: what both have printed by then is
 compared) and ``data`` (where it looks for what lies in ``data``). Each is run as it is and in float64, where 9 digits
 must agree for 100 lines; if it names float32 and does not run in float64, 4 digits in float32, unless PyTorch loses
-them itself, at most half as many lines later, where its weights are off by their last digit. The generators of Python, NumPy and PyTorch are
-seeded, so that a program that seeds nothing draws the same numbers in both runs; both have one thread.
+them itself, at most half as many lines later, where its weights are off by their last digit. The generators of Python,
+NumPy and PyTorch are seeded, so that a program that seeds nothing draws the same numbers in both runs; both have one
+thread.
 """
 
 from __future__ import annotations
