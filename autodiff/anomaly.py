@@ -35,7 +35,7 @@ def _check(node: Node, g: Any, parent: Node, gx: Any) -> None:
     number = next(i for i, p in enumerate(node.parents()) if p is parent)
     where = f"It was recorded at {node.line}" if node.line is not None else "It was recorded outside detect_anomaly"
     raise RuntimeError(
-        f"Function '{repr(node)[1:-1]}' returned nan values in its {number}th output. {where}. "
+        f"Function '{node.label}' returned nan values in its {number}th output. {where}. "
         f"ad.autopsy(loss) tells which value made it"
     )
 

@@ -186,8 +186,9 @@ class FunctionNode(Node):
         """What `ctx` has: in PyTorch the node and the context are one object."""
         return getattr(object.__getattribute__(self, "ctx"), name)
 
-    def __repr__(self) -> str:
-        return f"<{self.op.name}Backward>"
+    @property
+    def label(self) -> str:
+        return f"{self.op.name}Backward"
 
 
 class Pick(Node):
@@ -201,5 +202,6 @@ class Pick(Node):
         self.p0 = self.s0 = function
         self.y, self.params = None, {"index": number}
 
-    def __repr__(self) -> str:
-        return repr(self.p0)
+    @property
+    def label(self) -> str:
+        return str(self.p0.label)  # type: ignore[union-attr]

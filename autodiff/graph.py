@@ -100,8 +100,13 @@ class Node:
         """The arrays that this node keeps alive for its rules: those of its inputs, then its output."""
         return tuple(a for a in (*self.operands(), self.y) if hasattr(a, "itemsize"))
 
+    @property
+    def label(self) -> str:
+        """What is printed of it: ``MulBackward0``."""
+        return backward_name(self.name)
+
     def __repr__(self) -> str:
-        return f"<{backward_name(self.name)}>"
+        return f"<{self.label}>"
 
 
 class Leaf(Node):

@@ -260,7 +260,7 @@ class Tensor(TensorMethods):
             self.array,
             default_dtype=dtypes.get_default_dtype(),
             requires_grad=self.requires_grad and leaf,
-            grad_fn=None if self.node is None or leaf else repr(self.node)[1:-1],
+            grad_fn=None if self.node is None or leaf else self.node.label,
         )
 
     def __format__(self, spec: str) -> str:

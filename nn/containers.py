@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import groupby
 from typing import Any, Generic, Self, TypeVar, overload
 
+from autodiff import formatting
 from nn.members import MODULE, PARAMETER
 from nn.module import Module
 from nn.parameter import Parameter
@@ -262,5 +263,6 @@ def as_parameter(value: Any) -> Parameter:
 
 def _describe_parameters(named: Iterable[tuple[str, Parameter]]) -> str:
     return "\n".join(
-        f"  ({name}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]" for name, p in named
+        f"  ({name}): Parameter containing: [{formatting.DTYPE_PREFIX}{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+        for name, p in named
     )

@@ -96,7 +96,8 @@ class Optimizer:
         for index, group in enumerate(self.param_groups):
             lines.append(f"Parameter Group {index}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join([f"{type(self).__name__} (", *lines, ")"])
+            lines.append("")
+        return "\n".join([f"{type(self).__name__} (", *lines[:-1], ")"])
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of `group` that have a gradient; every optimizer defines it."""
@@ -204,7 +205,7 @@ class Optimizer:
         numbers = {p: number for number, p in enumerate(chain.from_iterable(g["params"] for g in self.param_groups))}
         saved: dict[str, Any] = {
             "state": {numbers[p]: state for p, state in self.state.items() if state and p in numbers},
-            "param_groups": [{**g, "params": [numbers[p] for p in g["params"]]} for g in self.param_groups],
+            "param_groups": [_numbered(group, numbers) for group in self.param_groups],
         }
         for hook in list(self.save_post_hooks.values()):
             saved = _unless_none(hook(self, saved), saved)
@@ -288,6 +289,12 @@ class Optimizer:
     def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer)`` after a state was loaded."""
         return add_hook(self.load_post_hooks, hook, prepend)
+
+
+def _numbered(group: Group, numbers: Mapping[Any, int]) -> Group:
+    """The options of a group and then, as in PyTorch's states, the numbers of its parameters."""
+    options = {name: value for name, value in group.items() if name != "params"}
+    return {**options, "params": [numbers[p] for p in group["params"]]}
 
 
 def _unless_none(value: Any, otherwise: Any) -> Any:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from autodiff import formatting
+from autodiff.as_torch import grad_fn, return_types
 from autodiff.as_torch.devices import device
+from autodiff.as_torch.dtypes import dtype_of
+from autodiff.graph import Node
 from autodiff.tensor import Tensor
+from nn import Module
 
 
 class Size(tuple[int, ...]):
@@ -56,6 +63,7 @@ TENSOR: dict[str, Any] = {
     "shape": property(lambda x: Size(x.array.shape)),
     "size": _size,
     "device": property(lambda x: device("cpu")),
+    "dtype": property(dtype_of),
     "is_cuda": property(lambda x: False),
     "is_cpu": property(lambda x: True),
     "is_sparse": property(lambda x: False),
@@ -69,11 +77,25 @@ TENSOR: dict[str, Any] = {
     "share_memory_": _itself,
     "get_device": lambda x: -1,
     "data_ptr": lambda x: x.array.ctypes.data,
+    **return_types.METHODS,
 }
 
 
+def ordered(state_dict: Callable[..., Any]) -> Callable[..., Any]:
+    """`Module.state_dict`, which gives an OrderedDict."""
+
+    @wraps(state_dict)
+    def given(module: Any, *, destination: Any = None, **options: Any) -> Any:
+        return state_dict(module, destination=OrderedDict() if destination is None else destination, **options)
+
+    return given
+
+
 def adopt() -> None:
-    """Give tensors these attributes, and dtypes the prefix ``torch.`` when tensors are printed."""
+    """Give tensors, the nodes of their graph, modules and what is printed the forms that PyTorch gives them."""
     for name, attribute in TENSOR.items():
         setattr(Tensor, name, attribute)
+    for name, attribute in grad_fn.NODE.items():
+        setattr(Node, name, attribute)
+    Module.state_dict = ordered(Module.state_dict)  # type: ignore[method-assign]
     formatting.DTYPE_PREFIX = "torch."

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.as_torch.amp import autocast
 from autodiff.as_torch.behaviour import Size
 from autodiff.as_torch.devices import device
 from autodiff.creation import tensor
 from autodiff.dtypes import as_dtype, set_default_dtype
-from autodiff.dtypes import int16 as short
 from autodiff.ops.conversion import KINDS
 from autodiff.tensor import Tensor
 
-dtype = np.dtype
 newaxis = None
 strided = "torch.strided"
 contiguous_format, preserve_format, channels_last = "contiguous_format", "preserve_format", "channels_last"
@@ -112,9 +111,9 @@ def typename(o: Any) -> str:
 
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
-    "ShortTensor", "Size", "are_deterministic_algorithms_enabled", "channels_last", "compile", "contiguous_format",
-    "device", "dtype", "e", "get_default_device", "get_float32_matmul_precision", "inf", "is_autocast_enabled",
-    "layout", "memory_format", "nan", "newaxis", "pi", "preserve_format", "set_default_device",
-    "set_default_tensor_type", "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "short",
+    "ShortTensor", "Size", "are_deterministic_algorithms_enabled", "autocast", "channels_last", "compile",
+    "contiguous_format", "device", "e", "get_default_device", "get_float32_matmul_precision", "inf",
+    "is_autocast_enabled", "layout", "memory_format", "nan", "newaxis", "pi", "preserve_format", "set_default_device",
+    "set_default_tensor_type", "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads",
     "strided", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import nn
-from autodiff.as_torch import implied_dim
+from autodiff.as_torch import dropping, implied_dim
 from autodiff.tensor import Tensor
 
 
@@ -54,4 +54,18 @@ class Softmin(nn.Softmin):
         return implied_dim.softmin(input, self.dim)
 
 
-__all__ = ["DataParallel", "LogSoftmax", "Softmax", "Softmin"]
+class Dropout2d(nn.Dropout2d):
+    """`nn.Dropout2d`, which takes what has no channels as PyTorch does."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return dropping.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(nn.Dropout3d):
+    """`nn.Dropout3d`, which takes what has no channels as PyTorch does."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return dropping.dropout3d(input, self.p, self.training, self.inplace)
+
+
+__all__ = ["DataParallel", "Dropout2d", "Dropout3d", "LogSoftmax", "Softmax", "Softmin"]

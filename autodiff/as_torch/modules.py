@@ -12,7 +12,14 @@ from typing import Any
 
 # The first that has a name gives it.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "torch": ("autodiff.as_torch.corners", "autodiff", "nn.functional", "autodiff.as_torch.in_place"),
+    "torch": (
+        "autodiff.as_torch.corners",
+        "autodiff.as_torch.dtypes",
+        "autodiff.as_torch.functions",
+        "autodiff",
+        "nn.functional",
+        "autodiff.as_torch.in_place",
+    ),
     "torch.accelerator": ("autodiff.as_torch.accelerator",),
     "torch.amp": ("autodiff.as_torch.amp",),
     "torch.autograd": ("autodiff.as_torch.autograd", "autodiff.autograd"),
@@ -30,7 +37,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.linalg": ("autodiff.linalg",),
     "torch.multiprocessing": ("multiprocessing",),
     "torch.nn": ("autodiff.as_torch.layers", "nn"),
-    "torch.nn.functional": ("autodiff.as_torch.implied_dim", "nn.functional"),
+    "torch.nn.functional": ("autodiff.as_torch.implied_dim", "autodiff.as_torch.dropping", "nn.functional"),
     "torch.nn.init": ("nn.init",),
     "torch.nn.modules": ("autodiff.as_torch.layers", "nn"),
     "torch.nn.parallel": ("autodiff.as_torch.layers",),
@@ -43,9 +50,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.optim.lr_scheduler": ("optim.lr_scheduler",),
     "torch.optim.swa_utils": ("nn.averaging", "optim.lr_scheduler"),
     "torch.random": ("autodiff",),
+    "torch.return_types": ("autodiff.as_torch.return_types",),
     "torch.special": ("autodiff.special",),
     "torch.testing": ("autodiff.as_torch.comparison",),
     "torch.utils": (),
+    "torch.version": ("autodiff.as_torch.version",),
     "torch.utils.checkpoint": ("autodiff",),
     "torch.utils.data": ("autodiff.data",),
     "torch.utils.tensorboard": ("tensorboardX",),
@@ -55,6 +64,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torchvision.transforms.functional": ("autodiff.as_torch.vision.functional",),
     "torchvision.utils": ("autodiff.as_torch.vision.images",),
 }
+# Programs import these at their head and often make no use of them: nothing is in them.
+SOURCES |= dict.fromkeys((
+    "torch.distributed", "torch.hub", "torch.onnx", "torch.profiler", "torch.quantization",
+    "torch.utils.cpp_extension", "torch.utils.model_zoo", "torchvision.models", "torchvision.ops",
+), ())  # fmt: skip
 # Any module below one of these has its names: in which file of PyTorch's a class stands makes no difference.
 WHOLE = (
     "torch.amp", "torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.nn.utils", "torch.optim",
@@ -130,14 +144,15 @@ class Namespace(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         path = f"{self.__name__}.{name}"
-        if path in SOURCES:
-            return import_module(path)
         for source in self._sources:
             found = _public(import_module(source), name)
-            if found is not MISSING:
+            # PyTorch's own module of the name is wanted, not the one of this engine that it stands for.
+            if found is not MISSING and not (isinstance(found, ModuleType) and path in SOURCES):
                 # Looked up once: every later use finds it in the module itself.
                 setattr(self, name, found)
                 return found
+        if path in SOURCES:
+            return import_module(path)
         if name.islower() and name.replace("_", "") in {public.lower() for public in self.__all__}:
             # A file of PyTorch's that is named for its class, as ``distributions.categorical``.
             return import_module(path)

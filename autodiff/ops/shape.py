@@ -124,7 +124,7 @@ def view(input: Tensor, *lengths: Any, size: Sequence[int] | None = None, dtype:
     tensor([[0, 1],
             [2, 3]])
     """
-    if len(lengths) == 1 and isinstance(lengths[0], np.dtype | type):
+    if len(lengths) == 1 and not hasattr(lengths[0], "__index__") and not isinstance(lengths[0], Sequence):
         dtype = lengths[0]
     if dtype is not None:
         return _reinterpreted(input, dtypes.as_dtype(dtype))

@@ -41,11 +41,10 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {path.parent} does not exist; make it with Path.mkdir first")
     if path.suffix == SUFFIX:
-        from autodiff.serialization.safetensors_file import to_bytes
+        from autodiff.serialization.safetensors_file import write_safetensors
 
-        data = to_bytes(obj)
         with written(path) as file:
-            file.write(data)
+            write_safetensors(obj, Path(file.name))
     else:
         with written(path) as file:
             write_torch(obj, file)

@@ -8,6 +8,7 @@ under the key ``autodiff.tree``. Files without it hold a dictionary of tensors.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,21 @@ _DTYPES = {
 _NAMES = {"U": "uint", "F": "float", "C": "complex"}
 
 
-def to_bytes(state: Any) -> bytes:
-    """The content of a file that holds `state`."""
-    from safetensors.numpy import save
+def write_safetensors(state: Any, path: Path) -> None:
+    """Write `state` over an empty file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
 
     tree = Tree(state)
     # Row-major order is the only one that safetensors writes right; np.ascontiguousarray gives 0-d arrays an axis.
     arrays = {name: np.asarray(array, order="C") for name, array in tree.arrays.items()}
-    return save(arrays, {TREE: json.dumps(tree.root, allow_nan=False)})
+    permissions = path.stat().st_mode
+    try:
+        save_file(arrays, path, {TREE: json.dumps(tree.root, allow_nan=False)})
+    except SafetensorError as error:
+        raise OSError(f"save: {path.parent} did not take the file ({error})") from error
+    # The library puts a file of its own in the place, which nobody else may read.
+    path.chmod(permissions)
 
 
 def from_bytes(data: bytes, name: str) -> Any:

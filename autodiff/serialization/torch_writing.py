@@ -31,7 +31,8 @@ def write_torch(state: Any, file: BinaryIO) -> None:
             archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
         for block in blocks:
             little = block.numbers().astype(block.dtype.newbyteorder("<"), copy=False)
-            archive.writestr(zipfile.ZipInfo(f"archive/data/{block.key}"), little.tobytes())
+            # As bytes where they are: a copy of all weights costs a fifth of the time of writing them.
+            archive.writestr(zipfile.ZipInfo(f"archive/data/{block.key}"), little.view(np.uint8).data)
 
 
 def _tensors(value: Any, place: str, depth: int) -> Iterator[Tensor]:

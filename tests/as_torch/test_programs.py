@@ -61,6 +61,7 @@ def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
     [
         ("import torch; torch.compiler", "AttributeError: torch.compiler is not part of this engine"),
         ("import torch.fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
+        ("import torch.onnx, torchvision.models as m; m.resnet18", "torchvision.models.resnet18 is not part of this"),
         ("import torch; torch.complex64", "complex tensors are outside"),
         ("import torch; torch.ones(2).cuda()", "Torch not compiled with CUDA enabled"),
         ("import torch; torch.device('gpu')", "RuntimeError: expected one of cpu, cuda"),
@@ -140,3 +141,58 @@ tensor([0.5000, 0.5000])
 tensor([0.0011, 0.0451]) tensor(2.1610)
 """
     assert run(tmp_path, program).stdout == printed
+
+
+def test_what_is_printed_of_dtypes_states_and_results_along_an_axis(tmp_path: Path) -> None:
+    program = """
+import copy, pickle, torch, torch.nn as nn
+x = torch.eye(2, requires_grad=True)
+print(x.dtype, [torch.long], x.dtype is torch.float, {torch.float: 1}[x.dtype], isinstance(x.dtype, torch.dtype))
+print(x.to(torch.float64).dtype, x.new_zeros(1, dtype=torch.int32), x.detach().view(torch.int32).dtype)
+print(pickle.loads(pickle.dumps(x.dtype)) is copy.copy(x.dtype), torch.get_default_dtype(), torch.finfo(x.dtype).eps)
+print(nn.Linear(1, 1).state_dict().__class__, nn.ParameterList([nn.Parameter(x.detach())]))
+print(x.detach().max(1), type(torch.sort(x, 1)), x.max(), torch.max(x, x).shape)
+print(torch.version.cuda, torch.autograd.gradcheck.__name__, torch.autocast("cpu").__class__.__name__)
+"""
+    assert (
+        run(tmp_path, program).stdout
+        == """\
+torch.float32 [torch.int64] True 1 True
+torch.float64 tensor([0], dtype=torch.int32) torch.int32
+True torch.float32 1.1920928955078125e-07
+<class 'collections.OrderedDict'> ParameterList(  (0): Parameter containing: [torch.float32 of size 2x2])
+torch.return_types.max(
+values=tensor([1., 1.]),
+indices=tensor([0, 1])) <class 'torch.return_types.sort'> tensor(1., grad_fn=<MaxBackward1>) torch.Size([2, 2])
+None gradcheck autocast
+"""
+    )
+
+
+def test_nodes_of_the_graph_have_the_names_of_pytorch(tmp_path: Path) -> None:
+    program = """
+import torch, torch.nn as nn, torch.nn.functional as F
+x = torch.eye(2, requires_grad=True)
+labels = torch.tensor([0, 1])
+for y in (F.cross_entropy(x, labels), nn.Linear(2, 2)(x), nn.Linear(2, 2, bias=False)(x), x @ x, x @ x[0], x[0] @ x[0],
+          x[:, 0], x[:1], x[labels, labels], x.sum(), x.mean(0), x ** 2, x.max(), x.clamp(0), x.view(4),
+          x.expand(3, 2, 2), F.layer_norm(x, (2,)), nn.BatchNorm1d(2)(x), x.norm(), F.prelu(x, x[0, :1]), x.exp()):
+    print(y.grad_fn.__repr__().split(" ")[0], end=" ")
+print(y.grad_fn.next_functions[0][0].__repr__().split(" ")[0])
+"""
+    names = run(tmp_path, program).stdout.replace("Backward", "").replace("<", "").split()
+    assert " ".join(names) == (
+        "NllLoss0 Addmm0 Mm0 Mm0 Mv0 Dot0 Select0 Slice0 Index0 Sum0 Mean1 Pow0 Max1 Clamp1 View0 Expand0 "
+        "NativeLayerNorm0 NativeBatchNorm0 LinalgVectorNorm0 PreluKernel0 Exp0 AccumulateGrad"
+    )
+
+
+def test_dropout_of_channels_takes_matrices_for_channels_without_elements(tmp_path: Path) -> None:
+    program = """
+import torch, torch.nn as nn
+torch.manual_seed(0)
+print(nn.Dropout2d(0.5)(torch.ones(2, 3)), nn.Dropout3d(0.5)(torch.ones(2, 2, 1)).flatten())
+"""
+    found = run(tmp_path, program)
+    assert found.stdout == "tensor([[0., 0., 2.],\n        [0., 0., 0.]]) tensor([2., 2., 2., 2.])\n"
+    assert "UserWarning: dropout2d: Received a 2-D input" in found.stderr

@@ -149,6 +149,14 @@ OPTIMIZERS = {
     "AdamW": {"lr": 0.02, "amsgrad": True},
     "SGD": {"lr": 0.02, "momentum": 0.9},
     "RMSprop": {"lr": 0.01, "momentum": 0.5},
+    "Adadelta": {"lr": 1.0},
+    "Adafactor": {"lr": 0.02},
+    "Adagrad": {"lr": 0.05, "lr_decay": 0.1},
+    "Adamax": {"lr": 0.02},
+    "ASGD": {"lr": 0.02, "t0": 2},
+    "NAdam": {"lr": 0.02},
+    "RAdam": {"lr": 0.02},
+    "Rprop": {"lr": 0.01},
 }
 
 

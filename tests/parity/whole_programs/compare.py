@@ -10,7 +10,8 @@ from typing import NamedTuple
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")
 # Clocks, and rates of progress bars, differ from run to run.
 CLOCK = re.compile(
-    r"(time|elapsed|took|dt|ms/batch|seconds|sec|eta|duration)[^\d\n]{0,12}[\d.:]+(e[-+]?\d+)?\s*(ms|s\b|m\b|h\b)?|"
+    r"(time|elapsed|took|dt|ms/batch|seconds|sec|eta|duration)[^\d\n]{0,12}[\d.:]+(e[-+]?\d+)?\s*"
+    r"(m \d+s\b|ms|s\b|m\b|h\b)?|"
     r"[\d.]+\s*(ms|sec|seconds|s/it|it/s|m \d+s)\b|\d+:\d+:\d+|\b\d+m \d+s",
     re.IGNORECASE,
 )

@@ -6,6 +6,7 @@ import runpy
 import sys
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,20 @@ class Nothing(Loader):
         pass
 
 
+def disturb(torch: Any) -> None:
+    """Let whatever is optimised start from values that are off by their last digit."""
+    generator = torch.Generator().manual_seed(0)
+    plain = torch.optim.Optimizer.__init__
+
+    def disturbed(optimizer: Any, *arguments: Any, **options: Any) -> None:
+        plain(optimizer, *arguments, **options)
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                p.data.mul_(1 + 2**-23 * torch.randn(p.shape, generator=generator))
+
+    torch.optim.Optimizer.__init__ = disturbed
+
+
 def main() -> None:
     library, program, *arguments = sys.argv[1:]
     random.seed(0)
@@ -38,6 +53,8 @@ def main() -> None:
     torch.manual_seed(0)
     if os.environ["DOUBLE"]:
         torch.set_default_dtype(torch.float64)
+    if os.environ["DISTURBED"]:
+        disturb(torch)
     sys.argv = [program, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(program))
     runpy.run_path(program, run_name="__main__")
