@@ -127,6 +127,9 @@ def test_integers_in_layers() -> None:
         F.avg_pool2d(x, 2)
     with pytest.raises(OpError, match="floating-point"):
         F.lp_pool2d(x, 2, 2)
+    for function in (F.softsign, lambda x: F.local_response_norm(x, 2)):
+        with pytest.raises(RuntimeError, match=r"floating-point tensor, got int64; convert it with x\.float"):
+            function(x)
     assert F.adaptive_max_pool2d(x, 2).tolist() == [[[[5, 7], [13, 15]]]]
     assert F.interpolate(x[0], size=8)[0, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert F.one_hot(ad.tensor([1], dtype=ad.int32), 2).tolist() == [[0, 1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import getprofile
 from typing import Any
 
 import numpy as np
@@ -159,8 +160,8 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     """
     array = input.array
     if type(index) is int and input.node is None and type(array) is np.ndarray and array.ndim:
-        # An example of a data set: without the recorder, half of the time.
-        if -len(array) <= index < len(array):
+        # An example of a data set: without the recorder, which `inspect` watches by a profiler, half of the time.
+        if -len(array) <= index < len(array) and getprofile() is None:
             row = wrap(array[index, ...])
             track(row, input, OPS["getitem"], {"index": (index,)})
             return row

@@ -105,6 +105,11 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     width = _widths("trapezoid", y, x, dx, axis)
     if not y.shape[axis]:
         return wrap(np.zeros(y.shape[:axis] + y.shape[axis + 1 :], y.dtype))
+    if y.dtype.kind in "iu" and x is None:
+        # As in PyTorch: sums of two neighbours would wrap around in small integers, that of all is int64.
+        ends = narrow(y, axis, 0, 1) + narrow(y, axis, y.shape[axis] - 1, 1)
+        area: Tensor = (sum(y, axis) - sum(ends * 0.5, axis)) * width
+        return area
     pairs = _adjacent(y, axis=axis, sign=1)
     return sum(pairs, axis) * (width / 2.0) if x is None else sum(pairs * width, axis) / 2.0
 

@@ -124,8 +124,9 @@ def view(input: Tensor, *lengths: Any, size: Sequence[int] | None = None, dtype:
     tensor([[0, 1],
             [2, 3]])
     """
-    if len(lengths) == 1 and not hasattr(lengths[0], "__index__") and not isinstance(lengths[0], Sequence):
-        dtype = lengths[0]
+    given = lengths[0] if len(lengths) == 1 else 0
+    if isinstance(given, type) or not (hasattr(given, "__index__") or isinstance(given, Sequence)):
+        dtype = given
     if dtype is not None:
         return _reinterpreted(input, dtypes.as_dtype(dtype))
     out = _reshape(input, shape=_checked("view", sizes(lengths, size)))

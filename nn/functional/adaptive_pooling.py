@@ -32,7 +32,9 @@ def max_of_tables(x: Array, tables: Sequence[Array]) -> Array:
         if tables[0].ndim == 2:
             value = flat.take(place, -1)
         else:
-            value = np.take_along_axis(flat, place.reshape(*lead, -1), -1).reshape(place.shape)
+            value = np.take_along_axis(flat, place.reshape(*lead, math.prod(place.shape[len(lead) :])), -1).reshape(
+                place.shape
+            )
         if best is None:
             best, index = value, np.broadcast_to(place, value.shape)
             continue

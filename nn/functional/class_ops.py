@@ -83,17 +83,22 @@ def _large(x: Array, at: Array) -> tuple[Array, Array, Array]:
     return exponentials, sums, chosen - top.reshape(at.shape)
 
 
+def _scaled_rows(x: Array, factors: Array, axis: int) -> Array:
+    out = np.empty_like(x)
+
+    def work(part: Any) -> None:
+        np.multiply(x[part], factors[part], out=out[part])
+
+    over_rows(work, x, axis)
+    return out
+
+
 def _cross_entropy_fast(g: Array, y: Any, x: Any, memo: Any, axis: int, at: Array, weights: Any) -> Array:
     """The slope from the exponentials of the kernel: on 32 rows of 2 scores 2 µs, where the rule takes 8."""
     exponentials, sums = memo
     factor = g * weights
-    out: Array = np.empty_like(exponentials)
     factors = -_along(factor, axis) / sums
-
-    def work(part: Any) -> None:
-        np.multiply(exponentials[part], factors[part], out=out[part])
-
-    over_rows(work, exponentials, axis)
+    out: Array = _scaled_rows(exponentials, factors, axis) if type(factors) is np.ndarray else exponentials * factors
     if not out.flags.c_contiguous:
         out = out.copy()
     out.reshape(-1)[at] += factor

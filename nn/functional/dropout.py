@@ -78,7 +78,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
     >>> feature_alpha_dropout(ad.ones(2, 3, 4)).shape
     (2, 3, 4)
     """
-    if input.ndim < 2:
+    if training and p and input.ndim < 2:
         raise OpError(f"feature_alpha_dropout expected an input (N, C, ...), got shape {input.shape}")
     return _alpha_dropout(input, _one_a_channel(input.shape, 2), p, training, inplace)
 

@@ -118,6 +118,9 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss expected p to be 1 or 2, got {p!r}")
+    input = input if input.ndim else input.reshape(1)
+    # One sample may have its class in a vector.
+    target = target.reshape(()) if input.ndim == 1 and target.shape == (1,) else target
     t = _classes("multi_margin_loss", input, target, input.shape[:-1], "(N) or ()")
     classes = input.shape[-1]
     if t.size and not 0 <= t.min() <= t.max() < classes:
@@ -151,6 +154,8 @@ def multilabel_margin_loss(
     >>> multilabel_margin_loss(ad.tensor([[0.1, 0.2, 0.4, 0.8]]), ad.tensor([[3, 0, -1, 1]]))
     tensor(0.8500)
     """
+    if not input.ndim and not target.ndim:
+        input, target = input.reshape(1), target.reshape(1)
     t = _classes("multilabel_margin_loss", input, target, input.shape, "of the same shape")
     classes = t.shape[-1]
     if t.size and not -1 <= t.min() <= t.max() < classes:

@@ -51,7 +51,7 @@ def max_pool_windows(
     size = check_spatial(name, input, ndim)
     window = {
         "kernel": lengths(name, "kernel_size", kernel_size, ndim, 1),
-        "stride": lengths(name, "stride", kernel_size if stride is None else stride, ndim, 1),
+        "stride": lengths(name, "stride", kernel_size if stride in (None, ()) else stride, ndim, 1),
         "padding": lengths(name, "padding", padding, ndim, 0),
         "dilation": lengths(name, "dilation", dilation, ndim, 1),
     }
@@ -148,7 +148,7 @@ def avg_pool(
         raise OpError(f"{name}: expected a divisor_override other than 0")
     window = {
         "kernel": lengths(name, "kernel_size", kernel_size, ndim, 1),
-        "stride": lengths(name, "stride", kernel_size if stride is None else stride, ndim, 1),
+        "stride": lengths(name, "stride", kernel_size if stride in (None, ()) else stride, ndim, 1),
         "padding": lengths(name, "padding", padding, ndim, 0),
     }
     window["count"] = _count(name, size, **window, dilation=(1,) * ndim, ceil_mode=ceil_mode)

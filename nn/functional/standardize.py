@@ -180,18 +180,19 @@ def _slopes_by_loop(g: Array, x: Array, weight: Any, bias: Any, statistics: Arra
 def _sums_by_group(g: Array, d: Array, f: Array, weight: Any, groups: int) -> tuple[Array, ...]:
     """The gradients of weight and bias, and the sums over each group of g · weight and of g · weight · d."""
     samples, channels, inner = g.shape
+    size = channels // groups
     if inner == 1:
         each, products = g[:, :, 0], g[:, :, 0] * d[:, :, 0]
     else:
         each, products = np.vecdot(g, np.ones(inner, g.dtype)), np.vecdot(g, d)
     w = np.ones(channels, g.dtype) if weight is None else weight
     one, two = (
-        np.vecdot(a.reshape(samples, groups, -1), w.reshape(groups, -1)).reshape(1, -1, 1) for a in (each, products)
+        np.vecdot(a.reshape(samples, groups, size), w.reshape(groups, size)).reshape(1, -1, 1) for a in (each, products)
     )
     if groups == 1:
         of_weight = f.reshape(-1).dot(products)
     else:
-        of_weight = np.add.reduce(products.reshape(samples, groups, -1) * f.reshape(samples, groups, 1), 0)
+        of_weight = np.add.reduce(products.reshape(samples, groups, size) * f.reshape(samples, groups, 1), 0)
     return of_weight, sum_rows(each), one, two
 
 

@@ -124,6 +124,8 @@ def test_integers_in_layers() -> None:
     x = torch.arange(16).reshape(1, 1, 4, 4)
     assert F.avg_pool2d(x, 2).tolist() == [[[[2, 4], [10, 12]]]]
     assert F.lp_pool2d(x, 2, 2).shape == (1, 1, 2, 2)
+    assert F.local_response_norm(x, 2).dtype == torch.float32
+    assert F.softsign(x)[0, 0, 0].tolist() == [0.0, 0.5, 0.6666666865348816, 0.75]
     for call in (
         lambda: F.adaptive_max_pool2d(x, 2),
         lambda: F.interpolate(x[0], size=8),

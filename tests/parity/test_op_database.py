@@ -20,18 +20,27 @@ DTYPES = [torch.float64, torch.float32, torch.int64, torch.bool]
 # Whole names of ops, as regular expressions, under the reason why the database says nothing about them here.
 LEFT_OUT = {
     "it calls the op with arguments in an order, or with devices, of its own": r"""where polygamma.*
-        special\.polygamma.* einsum linalg\.pinv\.singular linalg\.lstsq\.grad_oriented to""",
-    "random numbers from another state, or memory that nobody has written": r"""rand.* bernoulli nn\.functional\.dropout
-        (new_)?empty.*""",
+        special\.polygamma.* einsum linalg\.pinv\.singular linalg\.lstsq\.grad_oriented to normal\.in_place
+        nn\.functional\.embedding(_bag)?""",
+    "functions and options of PyTorch's own": r"""nn\.functional\.triplet_margin_with_distance_loss
+        (nn\.functional\.)?linear_cross_entropy""",
+    "memory that nobody has written": r"(new_)?empty.*",
+    "draws with gradients of 0, which are none here, or from a seed that a wrapper sets": r"""normal(\.number_mean)?
+        bernoulli rand_like""",
     "complex numbers": r"linalg\.eigvals linalg\.eig",
     "the sign of singular and eigenvectors is free; compared in test_decompositions.py": r"(linalg\.)?svd linalg\.eigh",
     "which of equal numbers is named is free in PyTorch; compared in files of their own": r"""topk kthvalue (nan)?median
         mode (arg)?sort""",
     "views of memory that NumPy's arrays do not tell of": r"as_strided\.partial_views",
-    "dtypes, and properties, that are called as methods": r"bool double float half int long m?[TH]",
+    "dtypes, and properties, that are called as methods": r"bool double float half int long short m?[TH]",
     "rows of docs/differences.md": r"""cholesky_(inverse|solve) addr addmv addbmm baddbmm linalg\.vander index_fill
-        gather zero_ special\.bessel_j[01] linalg\.lstsq nn\.functional\.batch_norm sgn""",
+        gather zero_ special\.bessel_j[01] linalg\.lstsq nn\.functional\.batch_norm sgn
+        nn\.functional\.ctc_loss nn\.functional\.gaussian_nll_loss""",
 }
+
+
+# The row integers-in-layers of docs/differences.md.
+NO_INTEGERS = r"nn\.functional\.(avg_pool[123]d|local_response_norm|softsign)"
 
 
 class Outside(Exception):
@@ -80,7 +89,7 @@ def test_samples_of_the_database(op: Any) -> None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for dtype in DTYPES:
-            if dtype in op.dtypes:
+            if dtype in op.dtypes and not (dtype is torch.int64 and re.fullmatch(NO_INTEGERS, key(op))):
                 recorded = bool(op.supports_autograd) and dtype is torch.float64
                 for sample in op.sample_inputs("cpu", dtype, requires_grad=recorded):
                     compared += compare(op, sample)
@@ -89,6 +98,9 @@ def test_samples_of_the_database(op: Any) -> None:
 
 def compare(op: Any, sample: Any) -> bool:
     """Compare one sample; False if PyTorch refuses it, or it is outside."""
+    # Random numbers are the same after the same seed, which the database sets itself for some ops.
+    torch.manual_seed(42)
+    ad.manual_seed(42)
     try:
         theirs = flat(op.op(sample.input, *sample.args, **sample.kwargs))
     except RuntimeError:
