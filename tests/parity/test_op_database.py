@@ -23,7 +23,7 @@ LEFT_OUT = {
         special\.polygamma.* einsum linalg\.pinv\.singular linalg\.lstsq\.grad_oriented to normal\.in_place
         nn\.functional\.embedding(_bag)?""",
     "functions and options of PyTorch's own": r"""nn\.functional\.triplet_margin_with_distance_loss
-        (nn\.functional\.)?linear_cross_entropy""",
+        nn\.functional\.linear_cross_entropy.*""",
     "memory that nobody has written": r"(new_)?empty.*",
     "draws with gradients of 0, which are none here, or from a seed that a wrapper sets": r"""normal(\.number_mean)?
         bernoulli rand_like""",
@@ -41,6 +41,8 @@ LEFT_OUT = {
 
 # The row integers-in-layers of docs/differences.md.
 NO_INTEGERS = r"nn\.functional\.(avg_pool[123]d|local_response_norm|softsign)"
+# Scores of some thousands, whose rounding in float32 is 1e-4 of their exponentials: two orders of adding them suffice.
+DOUBLE_ONLY = r"nn\.functional\.multi_head_attention_forward"
 
 
 class Outside(Exception):
@@ -89,7 +91,8 @@ def test_samples_of_the_database(op: Any) -> None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for dtype in DTYPES:
-            if dtype in op.dtypes and not (dtype is torch.int64 and re.fullmatch(NO_INTEGERS, key(op))):
+            skipped = {torch.int64: NO_INTEGERS, torch.float32: DOUBLE_ONLY}.get(dtype)
+            if dtype in op.dtypes and not (skipped and re.fullmatch(skipped, key(op))):
                 recorded = bool(op.supports_autograd) and dtype is torch.float64
                 for sample in op.sample_inputs("cpu", dtype, requires_grad=recorded):
                     compared += compare(op, sample)
