@@ -140,31 +140,30 @@ def backpropagate(
         s0 = node.s0
         rule = op.rule0
         try:
-            if op.with_params:
+            if inputs == 2:
                 p1 = node.p1
                 s1 = node.s1
-                params = node.params or {}
-                if p1 is not None and op.rule1 is not None:
-                    deliver(p1, op.rule1(g, y, s0, s1, **params))
-                if p0 is not None and rule is not None:
-                    g = rule(g, y, s0, s1, **params)
-                else:
-                    p0 = None
-            elif inputs == 2:
-                p1 = node.p1
-                s1 = node.s1
-                if p1 is not None and op.rule1 is not None:
-                    g1 = op.rule1(g, y, s0, s1)
-                    if p1 in owned and type(g1) is _ndarray and g1.shape == p1.shape and g1.dtype is p1.dtype:
-                        total = arrived[p1]
-                        add(total, g1, total)
+                if op.with_params:
+                    params = node.params or {}
+                    if p1 is not None and op.rule1 is not None:
+                        deliver(p1, op.rule1(g, y, s0, s1, **params))
+                    if p0 is not None and rule is not None:
+                        g = rule(g, y, s0, s1, **params)
                     else:
-                        deliver(p1, g1)
-                if p0 is not None:
-                    if rule is None:
                         p0 = None
-                    else:
-                        g = rule(g, y, s0, s1)
+                else:
+                    if p1 is not None and op.rule1 is not None:
+                        g1 = op.rule1(g, y, s0, s1)
+                        if p1 in owned and type(g1) is _ndarray and g1.shape == p1.shape and g1.dtype is p1.dtype:
+                            total = arrived[p1]
+                            add(total, g1, total)
+                        else:
+                            deliver(p1, g1)
+                    if p0 is not None:
+                        if rule is None:
+                            p0 = None
+                        else:
+                            g = rule(g, y, s0, s1)
             elif inputs == 1:
                 params = node.params
                 if op.memo:
