@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from html import escape
 from math import prod
@@ -122,12 +122,7 @@ def _looked_at(model: Any, optimizer: Any, batch: Any, loss: Any, random_state: 
         given = tracked
         if layers.parameters:
             given = [x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs]
-        profiles = []
-        for _ in range(TIMES):
-            with profile() as p:
-                forward(*given)[1].backward()
-            profiles.append(p)
-        p = min(profiles, key=lambda p: p.seconds)
+        p = _fastest(lambda: forward(*given)[1].backward())
         findings = _step(model, optimizer, layers, lambda: forward(*given)[1])
     rows = layers.rows(called, {row.name.partition(".")[2]: row for row in p.modules if _of(model, row.name)})
     order = {row["name"]: i for i, row in enumerate(rows)}
@@ -140,6 +135,16 @@ def _looked_at(model: Any, optimizer: Any, batch: Any, loss: Any, random_state: 
         "findings": findings,
     }
     return data, flame_of(p.frames(merge=True))
+
+
+def _fastest(step: Callable[[], Any]) -> Any:
+    """The profile of the fastest of a few steps."""
+    profiles = []
+    for _ in range(TIMES):
+        with profile() as p:
+            step()
+        profiles.append(p)
+    return min(profiles, key=lambda p: p.seconds)
 
 
 def _of(model: Any, name: str) -> bool:

@@ -13,6 +13,41 @@ from autodiff.tensor import Array, Tensor
 
 # How much of a list or dictionary is looked through for what should be registered: it may be data.
 LOOKED_AT = 100
+# What each kind of fault is, and what to do about it.
+KINDS = {
+    "unregistered": (
+        "in a plain list or dictionary, where the model does not register it",
+        "Put it into nn.ModuleList, nn.ModuleDict or nn.ParameterList, so that parameters() and train() see it",
+    ),
+    "not in the model": (
+        "in the optimizer but not in the model: made of another one, or of what was replaced since",
+        "Make the optimizer of model.parameters(), after the last change of the model",
+    ),
+    "not in the optimizer": (
+        "in the model but not in the optimizer, so that it stays as it is",
+        "Give it to the optimizer, as model.parameters() does; if it shall stay, call requires_grad_(False)",
+    ),
+    "frozen": (
+        "in the optimizer but frozen, as it does not require grad, while others of its module learn",
+        "Call requires_grad_() if it shall learn; if not, leave it out of the optimizer",
+    ),
+    "no backward": (
+        "without a gradient although the loss depends on it",
+        "Call loss.backward() before, and zero_grad() not in between",
+    ),
+    "no gradient": (
+        "without a gradient: the loss does not depend on it",
+        "Use its module in forward(), without detach(), no_grad() or .data on the way to the loss, or take it out",
+    ),
+    "gradient not finite": (
+        "with an infinite or NaN gradient",
+        "Do not make this step: look for log, sqrt or a division at 0, or an overflow; lower the learning rate",
+    ),
+    "not finite": (
+        "infinite or NaN since a step before",
+        "Start anew from finite values, with a lower learning rate or nn.utils.clip_grad_norm_",
+    ),
+}
 
 
 def parameter_findings(model: Any, optimizer: Any, graph: set[Node] | None) -> list[Fault]:
@@ -26,57 +61,19 @@ def parameter_findings(model: Any, optimizer: Any, graph: set[Node] | None) -> l
     lost = [p for p in without if graph is None or p.node in graph]
     if graph is None and len(without) < len(shared):
         lost = []
-    places: list[tuple[str, str, list[Tensor], str]] = [
-        (
-            "unregistered",
-            "in a plain list or dictionary, where the model does not register it",
-            list(plain),
-            "Put it into nn.ModuleList, nn.ModuleDict or nn.ParameterList, so that parameters() and train() see it",
-        ),
-        (
-            "not in the model",
-            "in the optimizer but not in the model: made of another one, or of what was replaced since",
-            [p for p in trained if p not in names and p not in plain],
-            "Make the optimizer of model.parameters(), after the last change of the model",
-        ),
-        (
-            "not in the optimizer",
-            "in the model but not in the optimizer, so that it stays as it is",
-            [p for p in names if p.requires_grad and p not in set(trained)],
-            "Give it to the optimizer, as model.parameters() does; if it shall stay, call requires_grad_(False)",
-        ),
-        (
-            "frozen",
-            "in the optimizer but frozen, as it does not require grad, while others of its module learn",
-            _partly_frozen(trained, names),
-            "Call requires_grad_() if it shall learn; if not, leave it out of the optimizer",
-        ),
-        (
-            "no backward",
-            "without a gradient although the loss depends on it",
-            lost,
-            "Call loss.backward() before, and zero_grad() not in between",
-        ),
-        (
-            "no gradient",
-            "without a gradient: the loss does not depend on it",
-            [p for p in without if p not in set(lost)],
-            "Use its module in forward(), without detach(), no_grad() or .data on the way to the loss, or take it out",
-        ),
-        (
-            "gradient not finite",
-            "with an infinite or NaN gradient",
-            [p for p in trained if p.grad is not None and not finite(p.grad.array)],
-            "Do not make this step: look for log, sqrt or a division at 0, or an overflow; lower the learning rate",
-        ),
-        (
-            "not finite",
-            "infinite or NaN since a step before",
-            [p for p in labels if not finite(p.array)],
-            "Start anew from finite values, with a lower learning rate or nn.utils.clip_grad_norm_",
-        ),
+    found = {
+        "unregistered": list(plain),
+        "not in the model": [p for p in trained if p not in names and p not in plain],
+        "not in the optimizer": [p for p in names if p.requires_grad and p not in set(trained)],
+        "frozen": _partly_frozen(trained, names),
+        "no backward": lost,
+        "no gradient": [p for p in without if p not in set(lost)],
+        "gradient not finite": [p for p in trained if p.grad is not None and not finite(p.grad.array)],
+        "not finite": [p for p in labels if not finite(p.array)],
+    }
+    return [
+        Fault.of(kind, what, [labels[p] for p in found[kind]], do) for kind, (what, do) in KINDS.items() if found[kind]
     ]
-    return [Fault.of(kind, what, [labels[p] for p in found], do) for kind, what, found, do in places if found]
 
 
 def _labels(optimizer: Any) -> dict[Tensor, str]:
