@@ -218,7 +218,7 @@ def backward(
         g = leaf.hooks.run(g, create_graph)
         with _accumulating:
             _accumulate(tensor, g)
-        leaf.hooks.accumulated(tensor)
+        leaf.hooks.accumulated(tensor, create_graph)
 
 
 def _of(node: Node, tensors: Sequence[Tensor]) -> Tensor:

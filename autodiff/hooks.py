@@ -69,10 +69,11 @@ class Hooks:
             self.retaining = None
             retain_grad(tensor)
 
-    def accumulated(self, tensor: Tensor) -> None:
-        """Tell the hooks that wait for it that the gradient of `tensor` is complete."""
-        for hook in list(self.after.values()):
-            hook(tensor)
+    def accumulated(self, tensor: Tensor, recorded: bool) -> None:
+        """Tell the hooks that wait for it that the gradient of `tensor` is complete; they may step there and then."""
+        with grad_mode.enable_grad() if recorded else grad_mode.no_grad():
+            for hook in list(self.after.values()):
+                hook(tensor)
 
 
 def _checked(replaced: Any, gradient: Tensor) -> Tensor:

@@ -30,10 +30,11 @@ _STATE = np.dtype(
 class Stream:
     """Raw draws of 32 random bits, in order, from a seed; safe to draw from in several threads."""
 
+    device = "cpu"
+
     def __init__(self, device: str = "cpu") -> None:
         if str(device) != "cpu":
             raise ValueError(f"expected device='cpu', the only one that NumPy has, not {device!r}; leave it out")
-        self.device = "cpu"
         self.lock = threading.RLock()
         self.manual_seed(67280421310721)
 
@@ -96,7 +97,7 @@ class Stream:
         return wrap(np.frombuffer(bytearray(state.tobytes()), np.uint8))
 
     @replaceable
-    def set_state(self, new_state: Any) -> None:
+    def set_state(self, new_state: Any) -> Self:
         """Continue from a state of `get_state`, or of a PyTorch CPU generator as a tensor or an array of bytes.
 
         Raises TypeError unless the dtype is uint8, ValueError unless it is a state of 5056 bytes.
@@ -104,8 +105,7 @@ class Stream:
         >>> generator = Stream()
         >>> state = generator.get_state()
         >>> first = generator.raw32(5)
-        >>> generator.set_state(state)
-        >>> bool((generator.raw32(5) == first).all())
+        >>> bool((generator.set_state(state).raw32(5) == first).all())
         True
         """
         data = np.asarray(new_state)
@@ -123,6 +123,7 @@ class Stream:
                 "state": {"key": state["words"].astype(np.uint32), "pos": _STATE_WORDS + 1 - int(state["left"])},
             }
             self._spare = float(state["spare"]) if state["has_spare"] else None
+        return self
 
     def clone_state(self) -> Self:
         """Return another generator that continues from the state of this one.

@@ -12,6 +12,7 @@ from autodiff.as_torch import grad_fn, return_types
 from autodiff.as_torch.devices import device
 from autodiff.as_torch.dtypes import dtype_of
 from autodiff.graph import Node
+from autodiff.random import Generator
 from autodiff.tensor import Tensor
 from nn import Module
 
@@ -97,5 +98,6 @@ def adopt() -> None:
         setattr(Tensor, name, attribute)
     for name, attribute in grad_fn.NODE.items():
         setattr(Node, name, attribute)
+    Generator.device = device("cpu")
     Module.state_dict = ordered(Module.state_dict)  # type: ignore[method-assign]
     formatting.DTYPE_PREFIX = "torch."

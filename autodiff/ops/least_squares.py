@@ -191,7 +191,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     m, n = a.shape[-2:]
     tolerance = max(m, n) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
     x = _lstsq(a, b, rcond=tolerance)
-    s = np.linalg.svd(a.array, compute_uv=False)
+    s = np.linalg.svd(A.array, compute_uv=False)
     rank = as_array((s > _cutoff(s[..., :1], a.shape, None, tolerance)).sum(axis=-1))
     full = bool((rank == min(m, n)).all())
     if driver == "gels" and not full:

@@ -153,6 +153,9 @@ print(pickle.loads(pickle.dumps(x.dtype)) is copy.copy(x.dtype), torch.get_defau
 print(nn.Linear(1, 1).state_dict().__class__, nn.ParameterList([nn.Parameter(x.detach())]))
 print(x.detach().max(1), type(torch.sort(x, 1)), x.max(), torch.max(x, x).shape)
 print(torch.version.cuda, torch.autograd.gradcheck.__name__, torch.autocast("cpu").__class__.__name__)
+print(torch.linalg.slogdet(torch.eye(2)), isinstance(torch.eye(2).aminmax(), torch.return_types.aminmax))
+print(torch.broadcast_shapes((2, 1), 3), torch.Generator().set_state(torch.get_rng_state()).device.type)
+print(isinstance(x.sum().grad_fn, torch.autograd.graph.Node))
 """
     assert (
         run(tmp_path, program).stdout
@@ -165,6 +168,46 @@ torch.return_types.max(
 values=tensor([1., 1.]),
 indices=tensor([0, 1])) <class 'torch.return_types.sort'> tensor(1., grad_fn=<MaxBackward1>) torch.Size([2, 2])
 None gradcheck autocast
+torch.return_types.linalg_slogdet(
+sign=tensor(1.),
+logabsdet=tensor(0.)) True
+torch.Size([2, 3]) cpu
+True
+"""
+    )
+
+
+def test_results_of_one_kind_are_close_or_not(tmp_path: Path) -> None:
+    program = """
+import torch
+from torch.testing import assert_close
+ones = torch.ones(2)
+assert_close({"a": [ones, 1.0]}, {"a": [ones + 1e-7, 1.0]})
+for actual, expected, options in [
+    (ones, ones + 1, {"msg": "far"}), (ones, ones + 1, {"msg": lambda text: text.split()[0]}),
+    (ones, ones.double(), {}), (ones.numpy(), ones, {}), (ones, 1.0, {}), (True, 1, {}), ("a", "a", {}),
+    (ones, ones, {"rtol": 0.1}), (torch.nn.Parameter(ones), ones, {"allow_subclasses": False}),
+    ([1], [1, 2], {}), ({"a": 1}, {"b": 1}, {}),
+]:
+    try:
+        print(assert_close(actual, expected, **options))
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+    assert (
+        run(tmp_path, program).stdout
+        == """\
+AssertionError far
+AssertionError Not
+AssertionError expected the dtype float64, got float32
+TypeError assert_close: expected two tensors, two arrays or two numbers, got ndarray and Tensor; convert one of them
+TypeError assert_close: expected two tensors, two arrays or two numbers, got Tensor and float; convert one of them
+TypeError assert_close: expected two tensors, two arrays or two numbers, got bool and int; convert one of them
+TypeError assert_close: expected two tensors, two arrays or two numbers, got str and str; convert one of them
+ValueError assert_close: expected both rtol and atol, or neither, got rtol=0.1 and atol=None
+TypeError assert_close: expected two tensors, two arrays or two numbers, got Parameter and Tensor; convert one of them
+AssertionError expected 2 elements, got 1
+AssertionError expected the keys ['b'], got ['a']
 """
     )
 

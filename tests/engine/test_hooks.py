@@ -71,8 +71,7 @@ def test_the_gradient_of_a_result_is_kept_if_asked_for_and_follows_writes(x: Ten
 def test_what_waits_for_the_accumulated_gradient_may_step_and_free_it(x: Tensor) -> None:
     def step(p: Tensor) -> None:
         assert p.grad is not None
-        with ad.no_grad():
-            p -= p.grad
+        p -= p.grad
         p.grad = None
 
     x.register_post_accumulate_grad_hook(step)

@@ -233,6 +233,8 @@ def test_lstsq_of_dependent_columns(driver: str | None) -> None:
     a, b = np.ones((4, 2)), np.arange(12.0).reshape(4, 3)
     compare(lambda m, a, b: m.linalg.lstsq(a, b, driver=driver)[0], a, b)
     compare(lambda m, a, b: m.linalg.lstsq(a, b, driver=driver), a, b, needs=[False, False])
+    # What is known of the matrices has their batch, not that of both.
+    compare(lambda m, a, b: m.linalg.lstsq(a, b, driver=driver), a[None], np.stack([b, 2 * b]), needs=[False, False])
 
 
 @settings(max_examples=EXAMPLES)
@@ -280,9 +282,11 @@ def test_no_inverse(name: str) -> None:
 
 
 def test_condition_of_singular_matrices() -> None:
-    for p in (1, -1, INF, "fro", "nuc"):
+    for p in (1, -1, INF, "fro"):
         agree(lambda m, x, p=p: m.linalg.cond(x, p), SINGULAR["rank 1 of 2"], needs=[False])
         agree(lambda m, x, p=p: m.linalg.cond(x, p), SINGULAR["a batch"], needs=[False])
+    # By singular values, of which the least is what rounding leaves of 0: it depends on the processor's LAPACK.
+    agree(lambda m, x: m.linalg.cond(x, "nuc").clamp(max=1e15), SINGULAR["a batch"], needs=[False])
 
 
 def test_equal_singular_values_and_eigenvalues() -> None:

@@ -213,8 +213,7 @@ def after_accumulation(m: Any) -> Iterator[Any]:
     yield seen
 
     def step(p: Any) -> None:
-        with m.no_grad():
-            p -= 0.1 * p.grad
+        p.add_(p.grad, alpha=-0.1)
         p.grad = None
 
     weights = leaf(m)

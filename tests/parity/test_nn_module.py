@@ -19,7 +19,6 @@ ABSENT = {
     "ipu",
     "mtia",
     "register_backward_hook",
-    "to_empty",
     "xpu",
     "call_super_init",
 }

@@ -290,10 +290,10 @@ def test_lbfgs() -> None:
     for options in LBFGS:
         own, losses = minimized(optim, ad, ad.from_numpy, 6, **options)
         other, expected = minimized(torch.optim, torch, torch.from_numpy, 6, **options)
-        # Roundings of 1e-16 grow along the curved valley.
+        # Roundings of 1e-16, which differ between processors, grow along the curved valley, whose scale is 1.
         np.testing.assert_allclose(losses, expected, rtol=1e-8, atol=1e-12, err_msg=str(options))
         for p, q in zip(parameters(own), parameters(other), strict=True):
-            np.testing.assert_allclose(p, q, rtol=1e-8, err_msg=str(options))
+            np.testing.assert_allclose(p, q, rtol=1e-8, atol=1e-8, err_msg=str(options))
         state, theirs = own.state_dict()["state"][0], other.state_dict()["state"][0]
         assert state.keys() == theirs.keys()
         assert (state["n_iter"], state["func_evals"]) == (theirs["n_iter"], theirs["func_evals"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import autodiff as ad
+from autodiff.as_torch.behaviour import Size
 from autodiff.as_torch.distributions.distribution import LOG_2PI, Distribution
 from autodiff.tensor import Tensor
 
@@ -36,7 +37,7 @@ class MultivariateNormal(Distribution):
             covariance_matrix = ad.linalg.inv(precision_matrix)
         lower = scale_tril if covariance_matrix is None else ad.linalg.cholesky(covariance_matrix)
         assert lower is not None
-        self.batch_shape = ad.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])  # type: ignore[assignment]
+        self.batch_shape = Size(ad.broadcast_shapes(lower.shape[:-2], loc.shape[:-1]))
         self.event_shape = loc.shape[-1:]  # type: ignore[assignment]
         self.loc = loc.expand((*self.batch_shape, *self.event_shape))
         self.scale_tril = lower.expand((*self.batch_shape, *self.event_shape, *self.event_shape))
