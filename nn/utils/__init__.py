@@ -1,6 +1,6 @@
 """What is done to finished modules and their parameters."""
 
-from nn.utils import clip_grad, fusion, parametrizations, parametrize, rnn
+from nn.utils import clip_grad, fusion, parametrizations, parametrize, prune, rnn
 from nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 from nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
@@ -22,6 +22,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",

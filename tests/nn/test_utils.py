@@ -186,3 +186,42 @@ def test_bad_averages() -> None:
         nn.AveragedModel(nn.Linear(1, 1), avg_fn=nn.get_swa_avg_fn(), multi_avg_fn=lambda a, b, n: None)
     with pytest.raises(ValueError, match="a decay from 0 to 1, got 2"):
         nn.get_ema_avg_fn(2)
+
+
+def test_what_is_pruned_stays_zero_in_training_and_when_its_state_is_loaded() -> None:
+    layer, other = (nn.utils.prune.l1_unstructured(nn.Linear(4, 2), "weight", amount=3) for _ in range(2))
+    other.load_state_dict(layer.state_dict())
+    for model in (layer, other):
+        model(ad.ones(1, 4)).sum().backward()
+        with ad.no_grad():
+            for p in model.parameters():
+                p -= p.grad
+        model(ad.ones(1, 4))
+        assert (model.weight != 0).float().tolist() == layer.weight_mask.tolist()
+    assert nn.utils.prune.L1Unstructured(0.5).prune(ad.tensor([3.0, -1.0])).tolist() == [3.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("prune", "error", "message"),
+    [
+        (lambda p, layer: p.l1_unstructured(layer, "weight", 9), ValueError, "an amount of at most 8"),
+        (lambda p, layer: p.l1_unstructured(layer, "weight", -1), ValueError, "from 0 to 1, or a whole number from 0"),
+        (lambda p, layer: p.l1_unstructured(layer, "weight", "half"), TypeError, "expected a number as amount"),
+        (lambda p, layer: p.random_structured(layer, "bias", 1, 0), ValueError, "at least two axes"),
+        (lambda p, layer: p.random_structured(layer, "weight", 1, 2), IndexError, r"dim in \[-2, 2\), got 2"),
+        (lambda p, layer: p.custom_from_mask(layer, "bias", ad.ones(3)), ValueError, r"shape \(2,\), got \(3,\)"),
+        (lambda p, layer: p.l1_unstructured(layer, "bias", 1, ad.ones(3)), ValueError, "importance_scores of the sh"),
+        (lambda p, layer: p.remove(layer, "weight"), ValueError, "'weight' of Linear is not"),
+        (
+            lambda p, layer: p.global_unstructured([(layer, "bias")], p.LnStructured, amount=1, n=1),
+            TypeError,
+            "expected an unstructured method, got LnStructured",
+        ),
+    ],
+)
+def test_pruning_that_cannot_be_changes_nothing(prune: Any, error: type[Exception], message: str) -> None:
+    layer = nn.Linear(4, 2)
+    with pytest.raises(error, match=message):
+        prune(nn.utils.prune, layer)
+    assert list(layer.state_dict()) == ["weight", "bias"]
+    assert not nn.utils.prune.is_pruned(layer)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils import prune
 from torch.optim import swa_utils
 
 import autodiff as ad
@@ -136,3 +137,52 @@ def test_averaged_models(options: Callable[[Any], dict[str, Any]]) -> None:
     swa_utils.update_bn([torch.tensor(x[0]), [torch.tensor(x[1]), 3]], expected)
     assert_same_state(average, expected)
     assert average.module[1].momentum == 0.1
+
+
+# Each in turn on one layer, by the name of the function and its arguments.
+PRUNINGS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "at random, twice": [("random_unstructured", {"amount": 0.3}), ("random_unstructured", {"amount": 2})],
+    "the least, then slices": [
+        ("l1_unstructured", {"amount": 0.5}),
+        ("ln_structured", {"amount": 1, "n": 2, "dim": 0}),
+    ],
+    "slices, then the least": [
+        ("random_structured", {"amount": 0.34, "dim": 1}),
+        ("l1_unstructured", {"amount": 0.25}),
+        ("ln_structured", {"amount": 1, "n": math.inf, "dim": -1}),
+    ],
+    "nothing, then at random": [("identity", {}), ("random_structured", {"amount": 0, "dim": 0})],
+}
+
+
+@pytest.mark.parametrize("name", PRUNINGS)
+def test_pruning(name: str) -> None:
+    found = []
+    for lib, modules, pruning in ((ad, nn, nn.utils.prune), (torch, torch.nn, prune)):
+        lib.manual_seed(0)
+        layer = modules.Linear(6, 5)
+        for function, options in PRUNINGS[name]:
+            assert getattr(pruning, function)(layer, "weight", **options) is layer
+        state = {key: value.tolist() for key, value in layer.state_dict().items()}
+        layer(lib.ones(2, 6)).sum().backward()
+        slope = layer.weight_orig.grad.tolist()
+        kept = layer.weight_orig
+        pruning.remove(layer, "weight")
+        assert layer.weight is kept
+        assert not pruning.is_pruned(layer)
+        found.append((state, slope, layer.weight.tolist(), sorted(layer.state_dict()), lib.rand(1).item()))
+    assert found[0] == found[1]
+
+
+def test_pruning_several_parameters_as_one() -> None:
+    found = []
+    for lib, modules, pruning in ((ad, nn, nn.utils.prune), (torch, torch.nn, prune)):
+        lib.manual_seed(0)
+        model = modules.Sequential(modules.Conv2d(2, 3, 2), modules.Linear(4, 3))
+        pruning.custom_from_mask(model[1], "bias", lib.tensor([1.0, 0.0, 1.0]))
+        pairs = [(model[0], "weight"), (model[1], "weight"), (model[1], "bias")]
+        scores = {pairs[1]: lib.arange(12.0).reshape(3, 4)}
+        pruning.global_unstructured(pairs, pruning.L1Unstructured, scores, amount=0.5)
+        pruning.global_unstructured(pairs, pruning.RandomUnstructured, amount=3)
+        found.append({key: value.tolist() for key, value in model.state_dict().items()})
+    assert found[0] == found[1]
