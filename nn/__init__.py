@@ -36,7 +36,14 @@ from nn.adaptive_pooling import (
     FractionalMaxPool3d,
 )
 from nn.attention import MultiheadAttention
-from nn.averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
+from nn.averaging import (
+    AveragedModel,
+    get_ema_avg_fn,
+    get_ema_multi_avg_fn,
+    get_swa_avg_fn,
+    get_swa_multi_avg_fn,
+    update_bn,
+)
 from nn.batch_norm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -180,5 +187,6 @@ __all__ = [
     "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss",
     "TripletMarginWithDistanceLoss", "Unflatten", "Unfold", "UninitializedBuffer", "UninitializedParameter", "Upsample",
     "UpsamplingBilinear2d", "UpsamplingNearest2d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "functional",
-    "get_ema_avg_fn", "get_swa_avg_fn", "init", "summary", "update_bn", "utils",
+    "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "init", "summary",
+    "update_bn", "utils",
 ]  # fmt: skip

@@ -35,6 +35,30 @@ def get_swa_avg_fn() -> AverageFunction:
     return update
 
 
+def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverageFunction:
+    """`get_ema_avg_fn` for lists of averages and values, in place."""
+    if not 0.0 <= decay <= 1.0:
+        raise ValueError(f"get_ema_multi_avg_fn expected a decay from 0 to 1, got {decay}")
+
+    def update(averages: list[Tensor], values: list[Tensor], number: Tensor) -> None:
+        for average, value in zip(averages, values, strict=True):
+            average.lerp_(value.to(average.dtype), 1 - decay)
+
+    return update
+
+
+def get_swa_multi_avg_fn() -> MultiAverageFunction:
+    """`get_swa_avg_fn` for lists of averages and values, in place."""
+
+    def update(averages: list[Tensor], values: list[Tensor], number: Tensor) -> None:
+        # As in PyTorch a number of the default dtype, to which it is rounded.
+        weight = (1 / (number + 1)).item()
+        for average, value in zip(averages, values, strict=True):
+            average.lerp_(value.to(average.dtype), weight)
+
+    return update
+
+
 class AveragedModel(Module):
     """A copy of a model whose weights are the average of those that the model has at each `update_parameters`.
 

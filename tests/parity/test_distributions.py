@@ -124,3 +124,62 @@ def test_independent_expand_and_errors() -> None:
             wrong(theirs)
     with pytest.raises(NotImplementedError, match="register_kl"):
         ours.kl_divergence(ours.Normal(0.0, 1.0), ours.Exponential(1.0))
+
+
+def transformed(m: Any, tensor: Any, name: str) -> Any:
+    transforms = {
+        "exp": [m.transforms.ExpTransform()],
+        "affine and tanh": [m.transforms.AffineTransform(0.5, tensor([2.0, 0.3])), m.transforms.TanhTransform()],
+        "falling sigmoid": [m.transforms.AffineTransform(1.0, -0.5), m.transforms.SigmoidTransform()],
+        "softplus to a power": m.transforms.ComposeTransform(
+            [m.transforms.SoftplusTransform(), m.transforms.PowerTransform(tensor(1.5))]
+        ),
+        "an inverse": [m.transforms.ExpTransform(), m.transforms.ExpTransform().inv],
+        "kept": [m.transforms.TanhTransform(cache_size=1)],
+        "of pairs": [m.transforms.AffineTransform(0.0, 2.0, event_dim=1), m.transforms.ExpTransform()],
+    }
+    return m.TransformedDistribution(m.Normal(tensor([0.2, -0.4]), tensor([1.0, 0.5])), transforms[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["exp", "affine and tanh", "falling sigmoid", "softplus to a power", "an inverse", "kept", "of pairs"],
+)
+def test_transformed(name: str) -> None:
+    found = []
+    for m, lib in ((ours, ad), (theirs, torch)):
+        lib.manual_seed(4)
+        p = transformed(m, lambda x, lib=lib: lib.tensor(x, dtype=lib.float64), name)
+        drawn = p.rsample((3,))
+        assert (tuple(p.batch_shape), tuple(p.event_shape)) == ((), (2,)) if name == "of pairs" else ((2,), ())
+        extra = [p.cdf(drawn), p.icdf(p.cdf(drawn))] if name not in ("of pairs",) else []
+        found.append([x.numpy() for x in (drawn, p.log_prob(drawn), p.sample((2,)), *extra)])
+    for mine, other in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-12)
+    independent = [
+        m.Independent(transformed(m, lambda x, lib=lib: lib.tensor(x, dtype=lib.float64), "exp"), 1).log_prob(
+            lib.ones(2, dtype=lib.float64)
+        )
+        for m, lib in ((ours, ad), (theirs, torch))
+    ]
+    assert independent[0].item() == pytest.approx(independent[1].item(), rel=1e-12)
+
+
+def test_mixtures() -> None:
+    found = []
+    for m, lib in ((ours, ad), (theirs, torch)):
+        lib.manual_seed(6)
+        shares, a, b = (lib.tensor(x, dtype=lib.float64) for x in (SHARES, A, B))
+        flat = m.MixtureSameFamily(m.Categorical(shares), m.Normal(a, b))
+        pairs = m.MixtureSameFamily(
+            m.Categorical(shares[0]), m.Independent(m.Normal(lib.stack([b, -b], 1), lib.ones_like(b)[:, None]), 1)
+        )
+        for p in (flat, pairs):
+            drawn = p.sample((5,))
+            found.append([drawn, p.log_prob(drawn), p.mean, p.variance, p.sample()])
+        found[-2].append(flat.cdf(drawn[:, :1]))
+        assert (tuple(flat.batch_shape), tuple(pairs.batch_shape), tuple(pairs.event_shape)) == ((2,), (), (2,))
+    for mine, other in zip(found[0] + found[1], found[2] + found[3], strict=True):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-10, atol=1e-12)
+    with pytest.raises(ValueError, match="expected as many components as weights, got 2 for 3"):
+        ours.MixtureSameFamily(ours.Categorical(ad.ones(3)), ours.Normal(ad.zeros(2), 1.0))

@@ -119,6 +119,8 @@ def normalized(lib: Any, dtype: Any) -> Any:
     lambda lib: {},
     lambda lib: {"use_buffers": True},
     lambda lib: {"avg_fn": lib.get_ema_avg_fn(0.7)},
+    lambda lib: {"multi_avg_fn": lib.get_ema_multi_avg_fn(0.7)},
+    lambda lib: {"multi_avg_fn": lib.get_swa_multi_avg_fn(), "use_buffers": False},
 ])  # fmt: skip
 def test_averaged_models(options: Callable[[Any], dict[str, Any]]) -> None:
     ours, theirs = built(lambda utils, m: m, normalized)
