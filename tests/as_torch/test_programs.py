@@ -177,6 +177,35 @@ True
     )
 
 
+def test_names_that_programs_import_from_where_pytorch_has_them(tmp_path: Path) -> None:
+    program = """
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.types import Number, Device
+from torch.nn.common_types import _size_2_t
+from torch.autograd.grad_mode import no_grad
+from torch.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn
+from torch.random import fork_rng, manual_seed
+from torch.utils.hooks import RemovableHandle
+from torch.nn.utils.stateless import functional_call
+from torch.jit import Final, annotate
+with sdpa_kernel([SDPBackend.MATH, SDPBackend.FLASH_ATTENTION]):
+    print(torch.nn.functional.scaled_dot_product_attention(*[torch.ones(1, 1, 2, 2)] * 3).sum())
+manual_seed(0)
+with fork_rng(), no_grad():
+    print(torch.rand(1))
+print(torch.rand(1), torch.compiler.is_compiling(), annotate(int, 3), SDPBackend.MATH)
+"""
+    assert (
+        run(tmp_path, program).stdout
+        == """\
+tensor(4.)
+tensor([0.4963])
+tensor([0.4963]) False 3 SDPBackend.MATH
+"""
+    )
+
+
 def test_results_of_one_kind_are_close_or_not(tmp_path: Path) -> None:
     program = """
 import torch
