@@ -59,7 +59,7 @@ def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("import torch; torch.compiler", "AttributeError: torch.compiler is not part of this engine"),
+        ("import torch; torch.library", "AttributeError: torch.library is not part of this engine"),
         ("import torch.fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
         ("import torch.onnx, torchvision.models as m; m.resnet18", "torchvision.models.resnet18 is not part of this"),
         ("import torch; torch.complex64", "complex tensors are outside"),

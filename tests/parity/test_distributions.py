@@ -183,3 +183,23 @@ def test_mixtures() -> None:
         np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-10, atol=1e-12)
     with pytest.raises(ValueError, match="expected as many components as weights, got 2 for 3"):
         ours.MixtureSameFamily(ours.Categorical(ad.ones(3)), ours.Normal(ad.zeros(2), 1.0))
+
+
+@pytest.mark.parametrize("given", ["probs", "logits"])
+@pytest.mark.parametrize("name", ["RelaxedOneHotCategorical", "RelaxedBernoulli", "OneHotCategoricalStraightThrough"])
+def test_relaxed(name: str, given: str) -> None:
+    found = []
+    for m, lib in ((ours, ad), (theirs, torch)):
+        lib.manual_seed(8)
+        x = lib.tensor(SHARES, dtype=lib.float64).requires_grad_()
+        temperature = () if "Straight" in name else (lib.tensor(0.7, dtype=lib.float64),)
+        p = getattr(m, name)(*temperature, **{given: x})
+        drawn = p.rsample((4,))
+        weights = lib.arange(drawn.numel(), dtype=lib.float64).reshape(drawn.shape)
+        (drawn * weights).sum().backward()
+        slope = x.grad.numpy().copy()
+        logarithms = p.log_prob(drawn.detach())
+        found.append((drawn.detach().numpy(), slope, logarithms.detach().numpy(), p.sample().numpy()))
+        assert (tuple(p.batch_shape), tuple(p.event_shape)) == (((2, 3), ()) if "Bern" in name else ((2,), (3,)))
+    for mine, other in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11)

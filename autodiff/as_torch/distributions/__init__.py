@@ -24,6 +24,11 @@ from autodiff.as_torch.distributions.divergence import kl_divergence, register_k
 from autodiff.as_torch.distributions.gamma import Beta, Chi2, Dirichlet, Gamma, StudentT
 from autodiff.as_torch.distributions.mixture import MixtureSameFamily
 from autodiff.as_torch.distributions.multivariate import MultivariateNormal
+from autodiff.as_torch.distributions.relaxed import (
+    OneHotCategoricalStraightThrough,
+    RelaxedBernoulli,
+    RelaxedOneHotCategorical,
+)
 from autodiff.as_torch.distributions.transformed import TransformedDistribution
 from autodiff.as_torch.distributions.transforms import (
     AffineTransform,
@@ -40,7 +45,8 @@ __all__ = [
     "AffineTransform", "Bernoulli", "Beta", "Categorical", "Cauchy", "Chi2", "ComposeTransform", "Dirichlet",
     "Distribution", "ExpTransform", "Exponential", "Gamma", "Geometric", "Gumbel", "HalfNormal", "Independent",
     "Laplace", "LogNormal", "MixtureSameFamily", "Multinomial", "MultivariateNormal", "Normal",
-    "OneHotCategorical", "Poisson", "PowerTransform", "SigmoidTransform", "SoftplusTransform", "StudentT",
-    "TanhTransform", "Transform", "TransformedDistribution", "Uniform", "constraints", "kl_divergence",
-    "register_kl", "transforms",
+    "OneHotCategorical", "OneHotCategoricalStraightThrough", "Poisson", "PowerTransform", "RelaxedBernoulli",
+    "RelaxedOneHotCategorical", "SigmoidTransform", "SoftplusTransform", "StudentT", "TanhTransform",
+    "Transform", "TransformedDistribution", "Uniform", "constraints", "kl_divergence", "register_kl",
+    "transforms",
 ]  # fmt: skip

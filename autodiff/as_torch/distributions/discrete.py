@@ -15,7 +15,7 @@ from nn import functional
 SHARES: Constraint = ("a share of at least 0", lambda x: x >= 0)
 
 
-def _clamped(probs: Tensor) -> Tensor:
+def clamped(probs: Tensor) -> Tensor:
     """Probabilities whose logarithms are finite."""
     eps = finfo(probs.dtype).eps
     return probs.clamp(eps, 1 - eps)
@@ -36,8 +36,8 @@ class OddsDistribution(Distribution):
         if name == "probs" and "logits" in vars(self):
             return ad.sigmoid(self.logits)
         if name == "logits" and "probs" in vars(self):
-            clamped = _clamped(self.probs)
-            return clamped.log() - ad.log1p(-clamped)
+            probs = clamped(self.probs)
+            return probs.log() - ad.log1p(-probs)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def expand(self, batch_shape: Any) -> Any:
@@ -128,7 +128,7 @@ class Categorical(Distribution):
             self.probs = functional.softmax(self.logits, -1)
         else:
             self.probs = probs / probs.sum(-1, keepdim=True)
-            self.logits = _clamped(self.probs).log()
+            self.logits = clamped(self.probs).log()
         self.batch_shape = self.batch_shape[:-1]
         self.event_shape = Size(given.shape[-1:] * self._event_axes)
 
