@@ -48,7 +48,8 @@ class _LogOfShares(Categorical):
         classes = self.logits.shape[-1]
         score: Tensor = self.logits - value * self.temperature
         score = (score - score.logsumexp(-1, keepdim=True)).sum(-1)
-        return score + math.lgamma(classes) + (classes - 1) * self.temperature.log()
+        found: Tensor = score + math.lgamma(classes) + (classes - 1) * self.temperature.log()
+        return found
 
 
 class RelaxedOneHotCategorical(TransformedDistribution):
