@@ -186,7 +186,7 @@ class ParameterList(_List[Parameter]):
         return as_parameter(value)
 
     def extra_repr(self) -> str:
-        return _describe_parameters(self._named())
+        return _describe_parameters((name, p, f"{formatting.DTYPE_PREFIX}{p.dtype}") for name, p in self._named())
 
 
 class _Dict(Module, MutableMapping[str, Element]):
@@ -253,7 +253,7 @@ class ParameterDict(_Dict[Parameter]):
         raise KeyError("popitem: the ParameterDict is empty")
 
     def extra_repr(self) -> str:
-        return _describe_parameters(self.items())
+        return _describe_parameters((name, p, p.type()) for name, p in self.items())
 
 
 def as_parameter(value: Any) -> Parameter:
@@ -261,8 +261,8 @@ def as_parameter(value: Any) -> Parameter:
     return value if isinstance(value, Parameter) else Parameter(value)
 
 
-def _describe_parameters(named: Iterable[tuple[str, Parameter]]) -> str:
+def _describe_parameters(named: Iterable[tuple[str, Parameter, Any]]) -> str:
+    """A line for each name, parameter and kind, which PyTorch's list and dictionary write differently."""
     return "\n".join(
-        f"  ({name}): Parameter containing: [{formatting.DTYPE_PREFIX}{p.dtype} of size {'x'.join(map(str, p.shape))}]"
-        for name, p in named
+        f"  ({name}): Parameter containing: [{kind} of size {'x'.join(map(str, p.shape))}]" for name, p, kind in named
     )

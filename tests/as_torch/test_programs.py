@@ -151,6 +151,7 @@ print(x.dtype, [torch.long], x.dtype is torch.float, {torch.float: 1}[x.dtype], 
 print(x.to(torch.float64).dtype, x.new_zeros(1, dtype=torch.int32), x.detach().view(torch.int32).dtype)
 print(pickle.loads(pickle.dumps(x.dtype)) is copy.copy(x.dtype), torch.get_default_dtype(), torch.finfo(x.dtype).eps)
 print(nn.Linear(1, 1).state_dict().__class__, nn.ParameterList([nn.Parameter(x.detach())]))
+print(nn.ParameterDict({"a": nn.Parameter(x.detach())}))
 print(x.detach().max(1), type(torch.sort(x, 1)), x.max(), torch.max(x, x).shape)
 print(torch.version.cuda, torch.autograd.gradcheck.__name__, torch.autocast("cpu").__class__.__name__)
 print(torch.linalg.slogdet(torch.eye(2)), isinstance(torch.eye(2).aminmax(), torch.return_types.aminmax))
@@ -164,6 +165,7 @@ torch.float32 [torch.int64] True 1 True
 torch.float64 tensor([0], dtype=torch.int32) torch.int32
 True torch.float32 1.1920928955078125e-07
 <class 'collections.OrderedDict'> ParameterList(  (0): Parameter containing: [torch.float32 of size 2x2])
+ParameterDict(  (a): Parameter containing: [torch.FloatTensor of size 2x2])
 torch.return_types.max(
 values=tensor([1., 1.]),
 indices=tensor([0, 1])) <class 'torch.return_types.sort'> tensor(1., grad_fn=<MaxBackward1>) torch.Size([2, 2])

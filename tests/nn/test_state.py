@@ -93,7 +93,7 @@ def test_partial_loading() -> None:
     result = net.load_state_dict(state, strict=False)
     assert result.missing_keys == [key for key in KEYS if key != "0.bias"]
     assert result.unexpected_keys == ["other"]
-    assert repr(result).startswith("IncompatibleKeys(missing_keys=['0.weight', ")
+    assert repr(result).startswith("_IncompatibleKeys(missing_keys=['0.weight', ")
     np.testing.assert_array_equal(net[0].bias.detach().numpy(), np.ones(3))
     with pytest.raises(RuntimeError, match=r"size mismatch for 0.bias: \(3,\) in the module, \(4,\) in the state"):
         net.load_state_dict({"0.bias": ad.ones(4)}, strict=False)
