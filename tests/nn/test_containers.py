@@ -174,6 +174,6 @@ def test_parameter_dict() -> None:
     assert isinstance(parameters.get("scale"), nn.Parameter)
     assert parameters.get("other") is None
     assert list(nn.ParameterDict([("b", ad.zeros(1)), ("a", ad.zeros(1))])) == ["b", "a"]
-    assert "float32 of size 2" in repr(parameters)
+    assert "torch.FloatTensor of size 2" in repr(parameters)
     with pytest.raises(TypeError, match="Parameter expected a tensor, got int"):
         parameters["bad"] = 3
