@@ -67,8 +67,19 @@ SOURCES: dict[str, tuple[str, ...]] = {
 # Programs import these at their head and often make no use of them: nothing is in them.
 SOURCES |= dict.fromkeys((
     "torch.distributed", "torch.hub", "torch.onnx", "torch.profiler", "torch.quantization",
-    "torch.utils.cpp_extension", "torch.utils.model_zoo", "torchvision.models", "torchvision.ops",
+    "torch.utils.cpp_extension", "torch.utils.model_zoo", "torchvision.io", "torchvision.models", "torchvision.ops",
 ), ())  # fmt: skip
+# What to do without what would be in some of them.
+INSTEAD = {
+    "torch.distributed": "run one process",
+    "torch.hub": "define the network with nn.Module, and give the tensors of a file to its load_state_dict",
+    "torch.onnx": "save the state_dict",
+    "torch.profiler": "autodiff.inspect profiles a step",
+    "torchvision.io": "read images by Pillow, and give np.array(image) to from_numpy",
+    "torchvision.models": "define the network with nn.Module, its layers under the same names, and load_state_dict "
+    "takes the weights that torchvision's was saved with",
+    "torchvision.ops": "compute it with operations on tensors",
+}
 # Any module below one of these has its names: in which file of PyTorch's a class stands makes no difference.
 WHOLE = (
     "torch.amp", "torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.nn.utils", "torch.optim",
@@ -109,7 +120,8 @@ class Finder(MetaPathFinder):
             return None
         sources = sources_of(fullname)
         if sources is None:
-            raise ModuleNotFoundError(_absent(fullname), name=fullname)
+            # Without a name: of an error with one, ``from torch import fx`` would say something else.
+            raise ModuleNotFoundError(_absent(fullname))
         return ModuleSpec(fullname, NamespaceLoader(sources), is_package=True)
 
 
@@ -161,8 +173,8 @@ class Namespace(ModuleType):
 
 def sources_of(path: str) -> tuple[str, ...] | None:
     """The modules that hold the names of the module `path`; None if there is no such module."""
-    if path in SOURCES:
-        return SOURCES[path]
+    if path in SOURCES or not path.rpartition(".")[2].islower():  # which the names of classes are not
+        return SOURCES.get(path)
     return next((SOURCES[whole] for whole in WHOLE if path.startswith(whole + ".")), None)
 
 
@@ -175,5 +187,6 @@ def _public(module: ModuleType, name: str) -> Any:
 def _absent(path: str) -> str:
     from autodiff.outside import REASONS
 
-    reason = REASONS.get(path.rpartition(".")[2], "docs/differences.md says what this engine leaves out")
+    module, _, name = path.rpartition(".")
+    reason = REASONS.get(name) or INSTEAD.get(module, "docs/differences.md says what this engine leaves out")
     return f"{path} is not part of this engine: {reason}"
