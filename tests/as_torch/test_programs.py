@@ -182,14 +182,20 @@ x = torch.eye(2, requires_grad=True)
 labels = torch.tensor([0, 1])
 for y in (F.cross_entropy(x, labels), nn.Linear(2, 2)(x), nn.Linear(2, 2, bias=False)(x), x @ x, x @ x[0], x[0] @ x[0],
           x[:, 0], x[:1], x[labels, labels], x.sum(), x.mean(0), x ** 2, x.max(), x.clamp(0), x.view(4),
-          x.expand(3, 2, 2), F.layer_norm(x, (2,)), nn.BatchNorm1d(2)(x), x.norm(), F.prelu(x, x[0, :1]), x.exp()):
+          x.expand(3, 2, 2), F.layer_norm(x, (2,)), nn.BatchNorm1d(2)(x), x.norm(), F.prelu(x, x[0, :1]),
+          F.mse_loss(x, x.detach()), F.mse_loss(x, x.detach(), reduction="sum"), F.binary_cross_entropy(x, x.detach()),
+          F.binary_cross_entropy_with_logits(x, x.detach()), x.amax(1), x.prod(1), 2 ** x, x[x > 0], x[labels],
+          nn.Linear(2, 2)(x[None]), F.max_pool2d(x[None], 2), nn.GroupNorm(2, 2)(x[None]), torch.linalg.eigh(x)[0],
+          nn.BatchNorm1d(2).eval()(x), x.double(), x.exp()):
     print(y.grad_fn.__repr__().split(" ")[0], end=" ")
 print(y.grad_fn.next_functions[0][0].__repr__().split(" ")[0])
 """
     names = run(tmp_path, program).stdout.replace("Backward", "").replace("<", "").split()
     assert " ".join(names) == (
         "NllLoss0 Addmm0 Mm0 Mm0 Mv0 Dot0 Select0 Slice0 Index0 Sum0 Mean1 Pow0 Max1 Clamp1 View0 Expand0 "
-        "NativeLayerNorm0 NativeBatchNorm0 LinalgVectorNorm0 PreluKernel0 Exp0 AccumulateGrad"
+        "NativeLayerNorm0 NativeBatchNorm0 LinalgVectorNorm0 PreluKernel0 "
+        "MseLoss0 MseLoss0 BinaryCrossEntropy0 BinaryCrossEntropyWithLogits0 Amax0 Prod1 Pow2 Index0 Index0 "
+        "View0 MaxPool2DWithIndices0 NativeGroupNorm0 LinalgEigh0 NativeBatchNorm0 ToCopy0 Exp0 AccumulateGrad"
     )
 
 
