@@ -208,3 +208,32 @@ print(nn.Dropout2d(0.5)(torch.ones(2, 3)), nn.Dropout3d(0.5)(torch.ones(2, 2, 1)
     found = run(tmp_path, program)
     assert found.stdout == "tensor([[0., 0., 2.],\n        [0., 0., 0.]]) tensor([2., 2., 2., 2.])\n"
     assert "UserWarning: dropout2d: Received a 2-D input" in found.stderr
+
+
+def test_writes_through_data_go_unnoticed_as_in_pytorch(tmp_path: Path) -> None:
+    program = """
+import torch
+class Put(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, memory, value, place):
+        ctx.place = place
+        memory.data[place] = value
+        return memory
+    @staticmethod
+    def backward(ctx, g):
+        return g, g[ctx.place], None
+a, k = torch.ones(2, requires_grad=True), torch.zeros(2, 2)
+k = Put.apply(k, a * 2, (..., 0))
+first = (k[..., :1] * a[:, None]).sum()
+k = Put.apply(k, a * 3, (..., 1))
+(first + (k * a[:, None]).sum()).backward()
+x = torch.ones(2, requires_grad=True)
+y = (x * x).sum()
+x.data.fill_(3.0)
+y.backward()
+print(a.grad, x, x.grad, x.data.storage().tolist(), type(x), type(x.shape), type(torch.nn.Parameter(x)))
+"""
+    assert run(tmp_path, program).stdout == (
+        "tensor([14., 14.]) tensor([3., 3.], requires_grad=True) tensor([6., 6.]) [3.0, 3.0] "
+        "<class 'torch.Tensor'> <class 'torch.Size'> <class 'torch.nn.parameter.Parameter'>\n"
+    )
