@@ -59,7 +59,7 @@ def _itself(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
 
 def _unseen(x: Tensor) -> Tensor:
     """``x.data``: the same memory, to which writes go unnoticed: for the log of writes it is memory of its own."""
-    return wrap(np.asarray(memoryview(x.array)))
+    return wrap(np.asarray(memoryview(x.array)))  # type: ignore[arg-type]
 
 
 def _storage(x: Tensor) -> Tensor:
