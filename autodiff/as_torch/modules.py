@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -151,6 +152,11 @@ class Namespace(ModuleType):
     def __all__(self) -> list[str]:
         return sorted({name for source in self._sources for name in getattr(import_module(source), "__all__", ())})
 
+    @cached_property
+    def _lowered(self) -> set[str]:
+        # Kept: programs ask again and again whether a name is there.
+        return {name.lower() for name in self.__all__}
+
     def __dir__(self) -> list[str]:
         return sorted({*self.__all__, *vars(self)})
 
@@ -165,7 +171,7 @@ class Namespace(ModuleType):
                 return found
         if path in SOURCES:
             return import_module(path)
-        if name.islower() and name.replace("_", "") in {public.lower() for public in self.__all__}:
+        if name.islower() and name.replace("_", "") in self._lowered:
             # A file of PyTorch's that is named for its class, as ``distributions.categorical``.
             return import_module(path)
         raise AttributeError(_absent(path), name=name, obj=self)
