@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -117,7 +118,13 @@ class Finder(MetaPathFinder):
     """Answers for every module of torch and torchvision, so that none of an installed PyTorch is mixed in."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in ("torch", "torchvision"):
+        top = fullname.partition(".")[0]
+        if path is not None and top in ("nn", "optim"):
+            # Programs have packages of these names too: their files are found where ours has none.
+            inside = fullname.split(".")[:-1]
+            own = [str(Path(folder, *inside)) for folder in sys.path]
+            return PathFinder.find_spec(fullname, path) or PathFinder.find_spec(fullname, own)
+        if top not in ("torch", "torchvision"):
             return None
         sources = sources_of(fullname)
         if sources is None:

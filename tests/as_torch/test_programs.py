@@ -237,3 +237,10 @@ print(a.grad, x, x.grad, x.data.storage().tolist(), type(x), type(x.shape), type
         "tensor([14., 14.]) tensor([3., 3.], requires_grad=True) tensor([6., 6.]) [3.0, 3.0] "
         "<class 'torch.Tensor'> <class 'torch.Size'> <class 'torch.nn.parameter.Parameter'>\n"
     )
+
+
+def test_a_package_of_the_program_may_be_called_as_one_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "optim").mkdir()
+    (tmp_path / "optim" / "trainer.py").write_text("import torch.optim as optim\nRATE = optim.SGD.__name__\n")
+    program = "import torch.nn as nn\nfrom optim.trainer import RATE\nimport optim.sgd\nprint(RATE, nn.Linear(1, 1))\n"
+    assert run(tmp_path, program).stdout == "SGD Linear(in_features=1, out_features=1, bias=True)\n"
