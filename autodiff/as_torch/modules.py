@@ -61,7 +61,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.utils.data": ("autodiff.data",),
     "torch.utils.tensorboard": ("tensorboardX",),
     "torchvision": (),
-    "torchvision.datasets": ("autodiff.as_torch.vision.datasets",),
+    "torchvision.datasets": ("autodiff.as_torch.vision.datasets", "autodiff.as_torch.vision.elsewhere"),
     "torchvision.transforms": ("autodiff.as_torch.vision.transforms",),
     "torchvision.transforms.functional": ("autodiff.as_torch.vision.functional",),
     "torchvision.utils": ("autodiff.as_torch.vision.images",),

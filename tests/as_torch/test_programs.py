@@ -68,6 +68,10 @@ def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
         ("import torchvision as v; v.models.resnet18()", "torchvision.models.resnet18 is not part of this engine: def"),
         ("from torchvision.ops import nms", "torchvision.ops.nms is not part of this engine: compute it with op"),
         ("from torchvision.io import read_image", "read_image is not part of this engine: read images by Pillow"),
+        (
+            "from torchvision.datasets import MNIST, CIFAR10; type('Mine', (CIFAR10,), {})('folder', train=True)",
+            "torchvision.datasets.CIFAR10 is not part of this engine: read its images with ImageFolder",
+        ),
         ("import torch; torch.complex64", "complex tensors are outside"),
         ("import torch; torch.ones(2).cuda()", "Torch not compiled with CUDA enabled"),
         ("import torch; torch.device('gpu')", "RuntimeError: expected one of cpu, cuda"),
