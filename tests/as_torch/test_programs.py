@@ -192,14 +192,17 @@ for y in (F.cross_entropy(x, labels), nn.Linear(2, 2)(x), nn.Linear(2, 2, bias=F
           nn.Linear(2, 2)(x[None]), F.max_pool2d(x[None], 2), nn.GroupNorm(2, 2)(x[None]), torch.linalg.eigh(x)[0],
           nn.BatchNorm1d(2).eval()(x), x.double(), x.exp()):
     print(y.grad_fn.__repr__().split(" ")[0], end=" ")
-print(y.grad_fn.next_functions[0][0].__repr__().split(" ")[0])
+print(y.grad_fn.next_functions[0][0].__repr__().split(" ")[0], end=" ")
+# PyTorch: HuberLossBackward0, SplitBackward0, UnsqueezeBackward0, as docs/differences.md says.
+print(*(y.grad_fn.label for y in (F.huber_loss(x, x.detach()), x.split(1)[0], x.unsqueeze(0))))
 """
     names = run(tmp_path, program).stdout.replace("Backward", "").replace("<", "").split()
     assert " ".join(names) == (
         "NllLoss0 Addmm0 Mm0 Mm0 Mv0 Dot0 Select0 Slice0 Index0 Sum0 Mean1 Pow0 Max1 Clamp1 View0 Expand0 "
         "NativeLayerNorm0 NativeBatchNorm0 LinalgVectorNorm0 PreluKernel0 "
         "MseLoss0 MseLoss0 BinaryCrossEntropy0 BinaryCrossEntropyWithLogits0 Amax0 Prod1 Pow2 Index0 Index0 "
-        "View0 MaxPool2DWithIndices0 NativeGroupNorm0 LinalgEigh0 NativeBatchNorm0 ToCopy0 Exp0 AccumulateGrad"
+        "View0 MaxPool2DWithIndices0 NativeGroupNorm0 LinalgEigh0 NativeBatchNorm0 ToCopy0 Exp0 AccumulateGrad "
+        "Mean0 Slice0 View0"
     )
 
 
