@@ -9,7 +9,7 @@ OUTSIDE = {
         "complex polar view_as_complex view_as_real complex32 complex64 complex128 cfloat cdouble chalf"
     ),
     "sparse tensors are outside what this engine does; keep indices and values as two dense tensors": (
-        "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor sparse_coo "
+        "sparse sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor sparse_coo "
         "sparse_csr sparse_compressed_tensor sparse_mask to_sparse to_sparse_coo to_sparse_csr to_sparse_csc "
         "to_sparse_bsr to_sparse_bsc coalesce is_coalesced crow_indices col_indices"
     ),

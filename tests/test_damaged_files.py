@@ -170,6 +170,21 @@ def test_hostile_pickles_are_refused_by_name(
     assert [path.name for path in tmp_path.iterdir()] == ["x.pt"]
 
 
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        ([Path("x")], "0"),
+        ({"a": 1, "b": Path("x")}, "b"),
+        ({"state": {0: {"step": [1, Path("x")]}, 1: 2}}, r"state\.0\.step\.1"),
+        ({**dict.fromkeys(range(1500)), "last": Path("x")}, "last"),
+    ],
+)
+def test_what_is_refused_is_found_by_its_place(state: Any, place: str, tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_bytes(zipped(pickle.dumps(state, 2)))
+    with pytest.raises(ValueError, match=rf"read: at {place}, it asks for pathlib.*, which is no tensor"):
+        ad.load(tmp_path / "x.pt")
+
+
 def tensor(count: int, offset: int, size: bytes, stride: bytes, key: str = "0", kind: str = "Float") -> bytes:
     """The opcodes of a tensor; `size` and `stride` are those of tuples."""
     number = b"\x8a\x08" + struct.pack("<q", count)

@@ -6,6 +6,7 @@ import pytest
 import autodiff as ad
 import nn
 from autodiff.op import OpError
+from nn import functional as F
 from tests.test_differences_of_ops import grad_at, gradients
 
 
@@ -49,6 +50,21 @@ def test_wrong_derivatives() -> None:
     view = base[1:]
     base.as_strided_((2,), (1,))
     assert ad.grad(view.sum(), w)[0].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_second_derivatives_of_copies() -> None:
+    for function in (
+        lambda x: F.max_pool1d(x, 2),
+        lambda x: F.avg_pool1d(x, 2),
+        lambda x: F.adaptive_avg_pool1d(x, 2),
+        lambda x: F.pad(x, (1, 1), mode="reflect"),
+        lambda x: F.pad(x, (1, 1), mode="replicate"),
+        lambda x: F.nll_loss(x[0], ad.tensor([0, 1])),
+        lambda x: F.rrelu(x, training=True),
+        lambda x: F.conv1d(x, ad.ones(3, 2, 2)),
+    ):
+        x = ad.arange(8.0).reshape(1, 2, 4).requires_grad_()
+        assert not ad.grad(function(x).sum(), x, create_graph=True)[0].requires_grad
 
 
 def test_derivatives_at_the_edges() -> None:

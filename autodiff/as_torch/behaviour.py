@@ -7,14 +7,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from autodiff import formatting
 from autodiff.as_torch import grad_fn, return_types
 from autodiff.as_torch.devices import device
-from autodiff.as_torch.dtypes import dtype_of
+from autodiff.as_torch.dtypes import dtype, dtype_of
 from autodiff.graph import Node
 from autodiff.random import Generator
-from autodiff.tensor import Tensor
-from nn import Module
+from autodiff.tensor import Tensor, wrap
+from autodiff.writes import owner
+from nn import Module, Parameter
 
 
 class Size(tuple[int, ...]):
@@ -55,6 +58,20 @@ def _itself(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
     return x
 
 
+def _unseen(x: Tensor) -> Tensor:
+    """``x.data``: the same memory, to which writes go unnoticed: for the log of writes it is memory of its own."""
+    return wrap(np.asarray(memoryview(x.array)))  # type: ignore[arg-type]
+
+
+def _storage(x: Tensor) -> Tensor:
+    """All memory that `x` may lie in, as one axis."""
+    return wrap(owner(x.array).ravel(order="K"))
+
+
+def _of_sparse_tensors(x: Tensor) -> Any:
+    raise RuntimeError("expected a sparse tensor, which this engine does not have, got a dense one")
+
+
 def _no_gpu(x: Any, *arguments: Any, **options: Any) -> Any:
     raise AssertionError("Torch not compiled with CUDA enabled: this engine computes on the CPU, use .to('cpu')")
 
@@ -63,6 +80,7 @@ def _no_gpu(x: Any, *arguments: Any, **options: Any) -> Any:
 TENSOR: dict[str, Any] = {
     "shape": property(lambda x: Size(x.array.shape)),
     "size": _size,
+    "data": property(_unseen, Tensor.data.fset),  # type: ignore[attr-defined]
     "device": property(lambda x: device("cpu")),
     "dtype": property(dtype_of),
     "is_cuda": property(lambda x: False),
@@ -78,6 +96,9 @@ TENSOR: dict[str, Any] = {
     "share_memory_": _itself,
     "get_device": lambda x: -1,
     "data_ptr": lambda x: x.array.ctypes.data,
+    "storage": _storage,
+    "indices": _of_sparse_tensors,
+    "values": _of_sparse_tensors,
     **return_types.METHODS,
 }
 
@@ -100,4 +121,7 @@ def adopt() -> None:
         setattr(Node, name, attribute)
     Generator.device = device("cpu")
     Module.state_dict = ordered(Module.state_dict)  # type: ignore[method-assign]
+    # Programs print types, and other libraries know tensors by the names of theirs.
+    Tensor.__module__ = Size.__module__ = device.__module__ = dtype.__module__ = "torch"
+    Parameter.__module__ = "torch.nn.parameter"
     formatting.DTYPE_PREFIX = "torch."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -70,7 +72,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.utils.hooks": ("autodiff.hooks",),
     "torch.utils.tensorboard": ("tensorboardX",),
     "torchvision": (),
-    "torchvision.datasets": ("autodiff.as_torch.vision.datasets",),
+    "torchvision.datasets": ("autodiff.as_torch.vision.datasets", "autodiff.as_torch.vision.elsewhere"),
     "torchvision.transforms": ("autodiff.as_torch.vision.transforms",),
     "torchvision.transforms.functional": ("autodiff.as_torch.vision.functional",),
     "torchvision.utils": ("autodiff.as_torch.vision.images",),
@@ -78,8 +80,19 @@ SOURCES: dict[str, tuple[str, ...]] = {
 # Programs import these at their head and often make no use of them: nothing is in them.
 SOURCES |= dict.fromkeys((
     "torch.distributed", "torch.hub", "torch.onnx", "torch.profiler", "torch.quantization",
-    "torch.utils.cpp_extension", "torch.utils.model_zoo", "torchvision.models", "torchvision.ops",
+    "torch.utils.cpp_extension", "torch.utils.model_zoo", "torchvision.io", "torchvision.models", "torchvision.ops",
 ), ())  # fmt: skip
+# What to do without what would be in some of them.
+INSTEAD = {
+    "torch.distributed": "run one process",
+    "torch.hub": "define the network with nn.Module, and give the tensors of a file to its load_state_dict",
+    "torch.onnx": "save the state_dict",
+    "torch.profiler": "autodiff.inspect profiles a step",
+    "torchvision.io": "read images by Pillow, and give np.array(image) to from_numpy",
+    "torchvision.models": "define the network with nn.Module, its layers under the same names, and load_state_dict "
+    "takes the weights that torchvision's was saved with",
+    "torchvision.ops": "compute it with operations on tensors",
+}
 # Any module below one of these has its names: in which file of PyTorch's a class stands makes no difference.
 WHOLE = (
     "torch.amp", "torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.nn.utils", "torch.optim",
@@ -116,11 +129,18 @@ class Finder(MetaPathFinder):
     """Answers for every module of torch and torchvision, so that none of an installed PyTorch is mixed in."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in ("torch", "torchvision"):
+        top = fullname.partition(".")[0]
+        if path is not None and top in ("nn", "optim"):
+            # Programs have packages of these names too: their files are found where ours has none.
+            inside = fullname.split(".")[:-1]
+            own = [str(Path(folder, *inside)) for folder in sys.path]
+            return PathFinder.find_spec(fullname, path) or PathFinder.find_spec(fullname, own)
+        if top not in ("torch", "torchvision"):
             return None
         sources = sources_of(fullname)
         if sources is None:
-            raise ModuleNotFoundError(_absent(fullname), name=fullname)
+            # Without a name: of an error with one, ``from torch import fx`` would say something else.
+            raise ModuleNotFoundError(_absent(fullname))
         return ModuleSpec(fullname, NamespaceLoader(sources), is_package=True)
 
 
@@ -150,6 +170,11 @@ class Namespace(ModuleType):
     def __all__(self) -> list[str]:
         return sorted({name for source in self._sources for name in getattr(import_module(source), "__all__", ())})
 
+    @cached_property
+    def _lowered(self) -> set[str]:
+        # Kept: programs ask again and again whether a name is there.
+        return {name.lower() for name in self.__all__}
+
     def __dir__(self) -> list[str]:
         return sorted({*self.__all__, *vars(self)})
 
@@ -164,7 +189,7 @@ class Namespace(ModuleType):
                 return found
         if path in SOURCES:
             return import_module(path)
-        if name.islower() and name.replace("_", "") in {public.lower() for public in self.__all__}:
+        if name.islower() and name.replace("_", "") in self._lowered:
             # A file of PyTorch's that is named for its class, as ``distributions.categorical``.
             return import_module(path)
         raise AttributeError(_absent(path), name=name, obj=self)
@@ -172,8 +197,8 @@ class Namespace(ModuleType):
 
 def sources_of(path: str) -> tuple[str, ...] | None:
     """The modules that hold the names of the module `path`; None if there is no such module."""
-    if path in SOURCES:
-        return SOURCES[path]
+    if path in SOURCES or not path.rpartition(".")[2].islower():  # which the names of classes are not
+        return SOURCES.get(path)
     return next((SOURCES[whole] for whole in WHOLE if path.startswith(whole + ".")), None)
 
 
@@ -186,5 +211,6 @@ def _public(module: ModuleType, name: str) -> Any:
 def _absent(path: str) -> str:
     from autodiff.outside import REASONS
 
-    reason = REASONS.get(path.rpartition(".")[2], "docs/differences.md says what this engine leaves out")
+    module, _, name = path.rpartition(".")
+    reason = REASONS.get(name) or INSTEAD.get(module, "docs/differences.md says what this engine leaves out")
     return f"{path} is not part of this engine: {reason}"

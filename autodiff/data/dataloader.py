@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle, islice, repeat
 from typing import Any
 from weakref import finalize
 
-from autodiff.data import worker
+from autodiff.data import thread_worker, worker
 from autodiff.data.collate import default_collate, default_convert
 from autodiff.data.dataset import IterableDataset
 from autodiff.data.fetch import fetching
 from autodiff.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, drawn_seed
+from autodiff.data.thread_worker import THREAD, ThreadWorker
 from autodiff.data.worker import Worker, get_worker_info
 from autodiff.random import Generator
 
@@ -38,8 +40,11 @@ class DataLoader:
     the same as without. What a worker raises is raised here with its traceback, and a worker that is killed, or needs
     longer than `timeout` seconds for a batch, is a RuntimeError. `worker_init_fn` is called in each with its number,
     once its generators are seeded; `persistent_workers` outlive the loop. For the same seed batches and draws from the
-    generators are PyTorch's. `pin_memory` and `in_order` are accepted and change nothing. ValueError for options that
-    exclude each other.
+    generators are PyTorch's. With ``multiprocessing_context="thread"`` the workers are threads: they share the data
+    set, start at once, copy nothing and draw from this engine's generator the same numbers as processes, while the
+    generators of Python and NumPy, which all threads share, are not seeded; they pay where NumPy or the reading of
+    files takes most of the time. `pin_memory` and `in_order` are accepted and change nothing. ValueError for options
+    that exclude each other.
 
     >>> import autodiff as ad
     >>> from autodiff.data import DataLoader, TensorDataset
@@ -160,16 +165,21 @@ class _FetchedByWorkers(_Batches):
         super().__init__(loader)
         self.timeout, self.persistent = loader.timeout, loader.persistent_workers
         self.ahead = loader.num_workers * (loader.prefetch_factor or 0)
-        context = loader.multiprocessing_context
-        if context is None or isinstance(context, str):
-            context = multiprocessing.get_context(context)
-        stopping = context.Event()
-        self.asked: deque[Worker] = deque()
-        self.workers: list[Worker] = []
-        self.stop = finalize(self, worker.stop, self.workers, stopping, os.getpid())
+        self.asked: deque[Any] = deque()
+        self.workers: list[Any] = []
         shared = (loader.num_workers, self.base_seed, loader.worker_init_fn, loader.how())
-        for i in range(loader.num_workers):
-            self.workers.append(Worker(context, stopping, i, *shared))
+        context = loader.multiprocessing_context
+        if context == THREAD:
+            hang_up = threading.Event()
+            self.stop: Any = finalize(self, thread_worker.stop, self.workers, hang_up)
+            self.workers += [ThreadWorker(hang_up, i, *shared) for i in range(loader.num_workers)]
+        else:
+            if context is None or isinstance(context, str):
+                context = multiprocessing.get_context(context)
+            stopping = context.Event()
+            self.stop = finalize(self, worker.stop, self.workers, stopping, os.getpid())
+            for i in range(loader.num_workers):
+                self.workers.append(Worker(context, stopping, i, *shared))
         self._begin()
 
     def _begin(self) -> None:
@@ -213,7 +223,7 @@ class _FetchedByWorkers(_Batches):
             turn.ended = kind == worker.END
             self._ask()
             if kind == worker.ERROR:
-                turn.raise_error(*content)
+                turn.raise_error(content)
             if kind == worker.BATCH:
                 return content
         if not self.persistent:
@@ -239,7 +249,7 @@ def _check_workers(count: int, timeout: float, prefetch: int | None, persistent:
         )
     if prefetch is not None and prefetch < 1:
         raise ValueError(f"DataLoader: expected prefetch_factor to be at least 1, got {prefetch!r}")
-    methods = multiprocessing.get_all_start_methods()
+    methods = [*multiprocessing.get_all_start_methods(), THREAD]
     if isinstance(context, str) and context not in methods:
         raise ValueError(f"DataLoader: expected a multiprocessing_context among {methods}, got {context!r}")
     if not isinstance(context, str | multiprocessing.context.BaseContext | None):

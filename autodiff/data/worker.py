@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -42,17 +42,28 @@ class WorkerInfo:
     dataset: Any
 
 
-_info: WorkerInfo | None = None
+class _Here(threading.local):
+    """Of a process the attribute of the class, of a thread its own."""
+
+    info: WorkerInfo | None = None
+
+
+_here = _Here()
+
+
+def be(info: WorkerInfo) -> None:
+    """Let `get_worker_info` give `info` in this thread."""
+    _here.info = info
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """In a worker process of a `DataLoader` its `WorkerInfo`, else None.
+    """In a worker process or thread of a `DataLoader` its `WorkerInfo`, else None.
 
     >>> from autodiff.data import get_worker_info
     >>> print(get_worker_info())
     None
     """
-    return _info
+    return _here.info
 
 
 def seed_generators(base_seed: int, worker_id: int) -> int:
@@ -65,6 +76,36 @@ def seed_generators(base_seed: int, worker_id: int) -> int:
     return seed
 
 
+How: TypeAlias = tuple[Any, bool, Callable[[Any], Any], bool]
+
+
+class Desk:
+    """What a worker does with one request after the other: `how` are the arguments of `fetching`."""
+
+    def __init__(self, worker_id: int, init_fn: Callable[[int], Any] | None, how: How) -> None:
+        self.worker_id, self.prepare, self.how = worker_id, init_fn, how
+        self.fetch: Callable[[Any], Any] | None = None
+        self.ended = False
+
+    def answer(self, kind: str, index: Any) -> tuple[str, Any] | None:
+        """What is to be answered, if anything: the batch, or ERROR and the exception that was raised."""
+        if kind == RESTART:
+            self.fetch, self.ended = None, False
+            return READY, None
+        if self.ended:
+            return None
+        try:
+            if self.prepare is not None:
+                self.prepare(self.worker_id)
+                self.prepare = None
+            if self.fetch is None:
+                self.fetch = fetching(*self.how)
+            return BATCH, self.fetch(index)
+        except Exception as error:
+            self.ended = isinstance(error, StopIteration) and isinstance(self.how[0], IterableDataset)
+            return (END, None) if self.ended else (ERROR, error)
+
+
 def work(
     connection: Connection,
     stopping: Any,
@@ -72,45 +113,29 @@ def work(
     num_workers: int,
     base_seed: int,
     init_fn: Callable[[int], Any] | None,
-    how: tuple[Any, bool, Callable[[Any], Any], bool],
+    how: How,
 ) -> None:
     """Answer the loader until it hangs up, says stop, or is gone."""
-    global _info
     threads.set_num_threads(1)
-    _info = WorkerInfo(worker_id, num_workers, seed_generators(base_seed, worker_id), how[0])
+    _Here.info = WorkerInfo(worker_id, num_workers, seed_generators(base_seed, worker_id), how[0])
     # So that a batch is fetched while the one before it waits to be taken.
     outbox: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_send, args=(connection, outbox), daemon=True).start()
     parent: Any = parent_process()
-    fetch: Callable[[Any], Any] | None = None
-    prepare = init_fn
-    ended = False
+    desk = Desk(worker_id, init_fn, how)
     with suppress(EOFError, OSError, KeyboardInterrupt):
         while wait([connection, parent.sentinel]) and parent.is_alive() and not stopping.is_set():
-            kind, index = connection.recv()
-            if kind == RESTART:
-                fetch, ended = None, False
-                outbox.put(_packed(READY, None))
-                continue
-            if ended:
-                continue
-            try:
-                if prepare is not None:
-                    prepare(worker_id)
-                    prepare = None
-                if fetch is None:
-                    fetch = fetching(*how)
-                answer = _packed(BATCH, fetch(index))
-            except Exception as error:
-                ended = isinstance(error, StopIteration) and isinstance(how[0], IterableDataset)
-                answer = _packed(END, None) if ended else _packed(ERROR, _described(error))
-            outbox.put(answer)
+            answer = desk.answer(*connection.recv())
+            if answer is not None:
+                outbox.put(_packed(*answer))
 
 
 def _packed(kind: str, content: Any) -> Any:
-    # Here and not where it is sent, so that what cannot be pickled is an error like any other. With protocol 5 arrays
-    # are copied once, not twice.
-    return ForkingPickler.dumps((kind, content), protocol=5)
+    """A message in bytes; with protocol 5 arrays are copied once, not twice."""
+    try:
+        return ForkingPickler.dumps((kind, _described(content) if kind == ERROR else content), protocol=5)
+    except Exception as error:  # of what cannot be pickled: an error like any other
+        return _packed(ERROR, error)
 
 
 def _send(connection: Connection, outbox: SimpleQueue[Any]) -> None:
@@ -169,8 +194,9 @@ class Worker:
             raise self._gone() from None
         return message
 
-    def raise_error(self, kind: type[Exception], text: str) -> None:
+    def raise_error(self, described: tuple[type[Exception], str]) -> None:
         """Raise what was raised in the process, with its traceback as the message."""
+        kind, text = described
         message = f"Caught {kind.__name__} in DataLoader worker process {self.id}.\nOriginal {text}"
         try:
             error = kind(_Message(message) if issubclass(kind, KeyError) else message)

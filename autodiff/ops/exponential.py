@@ -10,6 +10,7 @@ import numpy as np
 from autodiff.domain import POSITIVE, Domain, Interval, away_from
 from autodiff.ops.blocks import by_blocks, by_loop
 from autodiff.ops.masking import BITS, LARGE, choose, limit
+from autodiff.ops.pieces import slope_at
 from autodiff.recorders import elementwise
 
 
@@ -140,7 +141,7 @@ relu = elementwise(
     "relu",
     by_loop(lambda x: limit(x, 0, None), "autodiff.ops.loops.relu"),
     # A product with 0 would make NaN of an infinite g, as in sqrt(relu(x)) at x < 0, where the gradient is 0.
-    vjp=lambda g, y, x: np.where(y <= 0, 0.0, g),
+    vjp=lambda g, y, x: slope_at.rule(np.where(y <= 0, 0.0, g), y),
     fast=by_loop(_relu_rule, "autodiff.ops.loops.relu_slope"),
     saves="y",
     domain=away_from(0.0),
@@ -169,7 +170,7 @@ def _leaky_rule(g: Any, y: Any, x: Any, negative_slope: float) -> Any:
 leaky_relu = elementwise(
     "leaky_relu",
     by_loop(_leaky_kernel, "autodiff.ops.loops.leaky"),
-    vjp=lambda g, y, x, negative_slope: np.where(x > 0, g, g * negative_slope),
+    vjp=lambda g, y, x, negative_slope: slope_at.rule(np.where(x > 0, g, g * negative_slope), x),
     fast=by_loop(_leaky_rule, "autodiff.ops.loops.leaky_slope"),
     saves="x",
     arity=1,

@@ -45,7 +45,8 @@ def refuse(value: Any, place: str) -> TypeError:
     if hasattr(value, "state_dict"):
         advice = "save its state_dict()"
     elif isinstance(value, np.ndarray):
-        advice = "use ad.from_numpy"
+        # PyTorch writes them, and refuses to read them unless it may execute what the file says.
+        advice = f"save from_numpy of this array of shape {value.shape} and dtype {value.dtype}"
     elif isinstance(value, dict | list | tuple):
         advice = "save a plain dict, list or tuple"
     where = f" at {place}" if place else ""

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autodiff.serialization.tree import is_key
+from autodiff.serialization.tree import inside, is_key
 
 _MARK = object()
 
@@ -99,7 +99,29 @@ class Unpickler:
     def _find(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
             raise ValueError("a name is no string")
-        self._push(self._named(f"{module}.{name}"))
+        try:
+            self._push(self._named(f"{module}.{name}"))
+        except ValueError as error:
+            place = self._place()
+            if not place:
+                raise
+            raise type(error)(f"at {place:.200}, {error}") from None
+
+    def _place(self) -> str:
+        """Where the next value belongs in the containers that are being filled, such as ``state.0.step``."""
+        stack, place = self._stack, ""
+        marks = {i for i, value in enumerate(stack) if value is _MARK}
+        containers = [i for i, value in enumerate(stack) if type(value) in (dict, OrderedDict, list)]
+        # Being filled by the entries behind a mark, or empty, when one entry may follow.
+        filled = [i for i in containers if i + 1 in marks or not stack[i]]
+        for i in filled:
+            begin = i + 2 if i + 1 in marks else i + 1
+            waiting = stack[begin : min(j for j in (*filled, *marks, len(stack)) if j >= begin)]
+            if type(stack[i]) is list:
+                place = inside(place, len(stack[i]) + len(waiting))
+            elif len(waiting) % 2:
+                place = inside(place, waiting[-1])
+        return place
 
     def _find_on_stack(self) -> None:
         name = self._pop()

@@ -11,6 +11,7 @@ from autodiff.ops.blocks import by_blocks, by_loop
 from autodiff.ops.conversion import floating
 from autodiff.ops.exponential import leaky_relu as _leaky_relu
 from autodiff.ops.masking import choose, keep, limit
+from autodiff.ops.pieces import slope_at
 from autodiff.random import default_generator
 from autodiff.recorders import elementwise
 from autodiff.tensor import Array, Tensor, wrap
@@ -27,7 +28,7 @@ def _between(x: Array, low: float, high: float) -> Any:
 _hardtanh: Recorder = elementwise(
     "hardtanh",
     by_blocks(_between),
-    vjp=lambda g, y, x, low, high: np.where((x <= low) | (x >= high), 0.0, g),
+    vjp=lambda g, y, x, low, high: slope_at.rule(np.where((x <= low) | (x >= high), 0.0, g), x),
     fast=by_blocks(lambda g, y, x, low, high: keep(~((x <= low) | (x >= high)), g)),
     saves="x",
     arity=1,
@@ -38,7 +39,7 @@ _hardtanh: Recorder = elementwise(
 _hardsigmoid: Recorder = elementwise(
     "hardsigmoid",
     by_blocks(lambda x: limit(x + 3, 0, 6) / 6),
-    vjp=lambda g, y, x: np.where((x > -3) & (x < 3), g / 6, 0.0),
+    vjp=lambda g, y, x: slope_at.rule(np.where((x > -3) & (x < 3), g / 6, 0.0), x),
     fast=by_blocks(lambda g, y, x: keep((x > -3) & (x < 3), g / 6)),
     saves="x",
     domain=away_from(-3.0, 3.0, low=-10.0, high=10.0),
@@ -61,7 +62,7 @@ _hardswish: Recorder = elementwise(
 _hardshrink: Recorder = elementwise(
     "hardshrink",
     by_blocks(lambda x, lambd: keep(~((x >= -lambd) & (x <= lambd)), x)),
-    vjp=lambda g, y, x, lambd: np.where((x >= -lambd) & (x <= lambd), 0.0, g),
+    vjp=lambda g, y, x, lambd: slope_at.rule(np.where((x >= -lambd) & (x <= lambd), 0.0, g), x),
     fast=by_blocks(lambda g, y, x, lambd: keep(~((x >= -lambd) & (x <= lambd)), g)),
     saves="x",
     arity=1,
@@ -72,7 +73,7 @@ _hardshrink: Recorder = elementwise(
 _softshrink: Recorder = elementwise(
     "softshrink",
     by_blocks(lambda x, lambd: x - limit(x, -lambd, lambd)),
-    vjp=lambda g, y, x, lambd: np.where((x >= -lambd) & (x <= lambd), 0.0, g),
+    vjp=lambda g, y, x, lambd: slope_at.rule(np.where((x >= -lambd) & (x <= lambd), 0.0, g), x),
     fast=by_blocks(lambda g, y, x, lambd: keep(~((x >= -lambd) & (x <= lambd)), g)),
     saves="x",
     arity=1,
@@ -83,7 +84,7 @@ _softshrink: Recorder = elementwise(
 _threshold: Recorder = elementwise(
     "threshold",
     by_blocks(lambda x, threshold, value: choose(x <= threshold, np.full_like(x, value), x)),
-    vjp=lambda g, y, x, threshold, value: np.where(x <= threshold, 0.0, g),
+    vjp=lambda g, y, x, threshold, value: slope_at.rule(np.where(x <= threshold, 0.0, g), x),
     fast=by_blocks(lambda g, y, x, threshold, value: keep(~(x <= threshold), g)),
     saves="x",
     arity=1,
@@ -94,7 +95,10 @@ _threshold: Recorder = elementwise(
 _prelu: Recorder = elementwise(
     "prelu",
     lambda a, b: choose(a > 0, a, a * b),
-    vjp=(lambda g, y, a, b: np.where(a > 0, g, g * b), lambda g, y, a, b: np.where(a > 0, 0.0, g * a)),
+    vjp=(
+        lambda g, y, a, b: slope_at.rule(np.where(a > 0, g, g * b), a),
+        lambda g, y, a, b: np.where(a > 0, 0.0, g * a),
+    ),
     fast=(lambda g, y, a, b: choose(a > 0, g, g * b), lambda g, y, a, b: keep(~(a > 0), g * a)),
     saves=("a b", "a"),
     domain=(away_from(0.0, low=-5.0, high=5.0), away_from(low=-2.0, high=2.0)),

@@ -8,9 +8,15 @@ REDUCTIONS = ("none", "mean", "sum")
 
 
 def chosen(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
-    """The reduction that is meant: the two older arguments, where one is given, decide, with a UserWarning."""
+    """The reduction that is meant: the two older arguments, where one is given, decide, with a UserWarning.
+
+    "elementwise_mean" is the name that "mean" had in PyTorch 0.4.1.
+    """
     if size_average is None and reduce is None:
-        return reduction
+        if reduction != "elementwise_mean":
+            return reduction
+        warnings.warn("reduction='elementwise_mean' is deprecated: write reduction='mean' instead", stacklevel=3)
+        return "mean"
     averages, reduces = size_average in (None, True), reduce in (None, True)
     name = "none" if not reduces else "mean" if averages else "sum"
     warnings.warn(f"size_average and reduce are deprecated: write reduction={name!r} instead", stacklevel=3)
@@ -24,7 +30,7 @@ def reduced(
 
     `total`, if given, is a tensor by which "mean" divides the sum.
     """
-    if size_average is not None or reduce is not None:
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = chosen(reduction, size_average, reduce)
     if reduction == "mean":
         return losses.mean() if total is None else losses.sum() / total

@@ -62,6 +62,16 @@ def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
         ("import torch; torch.library", "AttributeError: torch.library is not part of this engine"),
         ("import torch.fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
         ("import torch.onnx, torchvision.models as m; m.resnet18", "torchvision.models.resnet18 is not part of this"),
+        ("from torch import fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
+        ("from torch.optim import Nothing", "ModuleNotFoundError: torch.optim.Nothing is not part of this engine"),
+        ("from torchvision.models import resnet18", "resnet18 is not part of this engine: define the network with nn"),
+        ("import torchvision as v; v.models.resnet18()", "torchvision.models.resnet18 is not part of this engine: def"),
+        ("from torchvision.ops import nms", "torchvision.ops.nms is not part of this engine: compute it with op"),
+        ("from torchvision.io import read_image", "read_image is not part of this engine: read images by Pillow"),
+        (
+            "from torchvision.datasets import MNIST, CIFAR10; type('Mine', (CIFAR10,), {})('folder', train=True)",
+            "torchvision.datasets.CIFAR10 is not part of this engine: read its images with ImageFolder",
+        ),
         ("import torch; torch.complex64", "complex tensors are outside"),
         ("import torch; torch.ones(2).cuda()", "Torch not compiled with CUDA enabled"),
         ("import torch; torch.device('gpu')", "RuntimeError: expected one of cpu, cuda"),
@@ -250,14 +260,23 @@ x = torch.eye(2, requires_grad=True)
 labels = torch.tensor([0, 1])
 for y in (F.cross_entropy(x, labels), nn.Linear(2, 2)(x), nn.Linear(2, 2, bias=False)(x), x @ x, x @ x[0], x[0] @ x[0],
           x[:, 0], x[:1], x[labels, labels], x.sum(), x.mean(0), x ** 2, x.max(), x.clamp(0), x.view(4),
-          x.expand(3, 2, 2), F.layer_norm(x, (2,)), nn.BatchNorm1d(2)(x), x.norm(), F.prelu(x, x[0, :1]), x.exp()):
+          x.expand(3, 2, 2), F.layer_norm(x, (2,)), nn.BatchNorm1d(2)(x), x.norm(), F.prelu(x, x[0, :1]),
+          F.mse_loss(x, x.detach()), F.mse_loss(x, x.detach(), reduction="sum"), F.binary_cross_entropy(x, x.detach()),
+          F.binary_cross_entropy_with_logits(x, x.detach()), x.amax(1), x.prod(1), 2 ** x, x[x > 0], x[labels],
+          nn.Linear(2, 2)(x[None]), F.max_pool2d(x[None], 2), nn.GroupNorm(2, 2)(x[None]), torch.linalg.eigh(x)[0],
+          nn.BatchNorm1d(2).eval()(x), x.double(), x.exp()):
     print(y.grad_fn.__repr__().split(" ")[0], end=" ")
-print(y.grad_fn.next_functions[0][0].__repr__().split(" ")[0])
+print(y.grad_fn.next_functions[0][0].__repr__().split(" ")[0], end=" ")
+# PyTorch: HuberLossBackward0, SplitBackward0, UnsqueezeBackward0, as docs/differences.md says.
+print(*(y.grad_fn.label for y in (F.huber_loss(x, x.detach()), x.split(1)[0], x.unsqueeze(0))))
 """
     names = run(tmp_path, program).stdout.replace("Backward", "").replace("<", "").split()
     assert " ".join(names) == (
         "NllLoss0 Addmm0 Mm0 Mm0 Mv0 Dot0 Select0 Slice0 Index0 Sum0 Mean1 Pow0 Max1 Clamp1 View0 Expand0 "
-        "NativeLayerNorm0 NativeBatchNorm0 LinalgVectorNorm0 PreluKernel0 Exp0 AccumulateGrad"
+        "NativeLayerNorm0 NativeBatchNorm0 LinalgVectorNorm0 PreluKernel0 "
+        "MseLoss0 MseLoss0 BinaryCrossEntropy0 BinaryCrossEntropyWithLogits0 Amax0 Prod1 Pow2 Index0 Index0 "
+        "View0 MaxPool2DWithIndices0 NativeGroupNorm0 LinalgEigh0 NativeBatchNorm0 ToCopy0 Exp0 AccumulateGrad "
+        "Mean0 Slice0 View0"
     )
 
 
@@ -270,3 +289,39 @@ print(nn.Dropout2d(0.5)(torch.ones(2, 3)), nn.Dropout3d(0.5)(torch.ones(2, 2, 1)
     found = run(tmp_path, program)
     assert found.stdout == "tensor([[0., 0., 2.],\n        [0., 0., 0.]]) tensor([2., 2., 2., 2.])\n"
     assert "UserWarning: dropout2d: Received a 2-D input" in found.stderr
+
+
+def test_writes_through_data_go_unnoticed_as_in_pytorch(tmp_path: Path) -> None:
+    program = """
+import torch
+class Put(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, memory, value, place):
+        ctx.place = place
+        memory.data[place] = value
+        return memory
+    @staticmethod
+    def backward(ctx, g):
+        return g, g[ctx.place], None
+a, k = torch.ones(2, requires_grad=True), torch.zeros(2, 2)
+k = Put.apply(k, a * 2, (..., 0))
+first = (k[..., :1] * a[:, None]).sum()
+k = Put.apply(k, a * 3, (..., 1))
+(first + (k * a[:, None]).sum()).backward()
+x = torch.ones(2, requires_grad=True)
+y = (x * x).sum()
+x.data.fill_(3.0)
+y.backward()
+print(a.grad, x, x.grad, x.data.storage().tolist(), type(x), type(x.shape), type(torch.nn.Parameter(x)))
+"""
+    assert run(tmp_path, program).stdout == (
+        "tensor([14., 14.]) tensor([3., 3.], requires_grad=True) tensor([6., 6.]) [3.0, 3.0] "
+        "<class 'torch.Tensor'> <class 'torch.Size'> <class 'torch.nn.parameter.Parameter'>\n"
+    )
+
+
+def test_a_package_of_the_program_may_be_called_as_one_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "optim").mkdir()
+    (tmp_path / "optim" / "trainer.py").write_text("import torch.optim as optim\nRATE = optim.SGD.__name__\n")
+    program = "import torch.nn as nn\nfrom optim.trainer import RATE\nimport optim.sgd\nprint(RATE, nn.Linear(1, 1))\n"
+    assert run(tmp_path, program).stdout == "SGD Linear(in_features=1, out_features=1, bias=True)\n"

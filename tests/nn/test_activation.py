@@ -149,3 +149,19 @@ def test_arguments_that_are_refused(call: Callable[[], Any], message: str) -> No
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert not isinstance(caught.value, OpError)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        F.relu, F.relu6, F.leaky_relu, F.hardtanh, F.hardshrink, F.softshrink, F.rrelu,
+        lambda x: F.threshold(x, 0.1, 2.0), lambda x: F.prelu(x, ad.tensor([0.3])),
+    ],
+)  # fmt: skip
+def test_the_second_derivative_of_straight_pieces_is_zeros(function: Callable[[Any], Any]) -> None:
+    x, bias = ad.tensor([-2.0, -0.3, 0.7, 9.0], requires_grad=True), ad.ones(4, requires_grad=True)
+    (slope,) = ad.grad(function(2 * x + bias).sum(), x, create_graph=True)
+    slope.sum().backward()
+    assert x.grad is not None
+    assert bias.grad is not None
+    assert x.grad.tolist() == bias.grad.tolist() == [0.0] * 4

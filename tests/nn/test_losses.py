@@ -247,3 +247,11 @@ def test_modules_pass_their_options_on() -> None:
     expected = F.binary_cross_entropy_with_logits(p, q, weight, reduction="sum", pos_weight=weight)
     assert module(p, q).item() == expected.item()
     assert list(module.state_dict()) == ["weight", "pos_weight"]
+
+
+def test_the_name_that_the_mean_had_first() -> None:
+    p, q = ad.rand(3, 4), ad.rand(3, 4)
+    with pytest.warns(UserWarning, match="write reduction='mean'"):
+        assert F.mse_loss(p, q, reduction="elementwise_mean").item() == F.mse_loss(p, q).item()
+    with pytest.warns(UserWarning, match="write reduction='mean'"):
+        assert nn.CrossEntropyLoss(reduction="elementwise_mean").reduction == "mean"

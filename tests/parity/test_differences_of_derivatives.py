@@ -50,6 +50,25 @@ def test_wrong_derivatives() -> None:
     assert torch.autograd.grad(view.sum(), w)[0].tolist() == [0.0, 1.0, 0.0]
 
 
+def test_second_derivatives_of_copies() -> None:
+    F = torch.nn.functional
+    for function in (
+        lambda x: F.max_pool1d(x, 2),
+        lambda x: F.avg_pool1d(x, 2),
+        lambda x: F.adaptive_avg_pool1d(x, 2),
+        lambda x: F.pad(x, (1, 1), mode="reflect"),
+        lambda x: F.pad(x, (1, 1), mode="replicate"),
+        lambda x: F.nll_loss(x[0], torch.tensor([0, 1])),
+        lambda x: F.rrelu(x, training=True),
+        lambda x: F.conv1d(x, torch.ones(3, 2, 2)),
+    ):
+        x = torch.arange(8.0).reshape(1, 2, 4).requires_grad_()
+        (slope,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+        assert slope.requires_grad
+        slope.sum().backward()
+        assert x.grad is None or not x.grad.any()
+
+
 def test_derivatives_at_the_edges() -> None:
     assert np.isnan([*grad_at(torch.digamma, -np.inf), *grad_at(torch.special.log_ndtr, -np.inf)]).all()
     assert 6e32 < grad_at(torch.digamma, -1.0)[0] < 7e32

@@ -253,3 +253,21 @@ def test_integers() -> None:
         ours, theirs = getattr(F, name)(i, *arguments), getattr(T, name)(torch_i, *arguments)
         assert ours.tolist() == theirs.tolist()
         assert str(ours.dtype) in str(theirs.dtype)
+
+
+def _norms_after_a_gradient_penalty(library: Any, nn: Any, activation: str) -> list[float | None]:
+    library.manual_seed(0)
+    x = library.randn(6, 1, 8, 8, requires_grad=True)
+    layers = nn.Conv2d(1, 3, 3), getattr(nn, activation)(), nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(32, 1)
+    critic = nn.Sequential(*layers)
+    (slopes,) = library.autograd.grad(critic(x).sum(), x, create_graph=True)
+    ((slopes.flatten(1).norm(2, dim=1) - 1) ** 2).mean().backward()
+    return [None if p.grad is None else p.grad.norm().item() for p in critic.parameters()]
+
+
+@pytest.mark.parametrize("activation", ["ReLU", "LeakyReLU", "Hardtanh", "ReLU6", "PReLU", "Tanh", "ELU", "Identity"])
+def test_which_gradients_a_gradient_penalty_leaves_out(activation: str) -> None:
+    theirs = _norms_after_a_gradient_penalty(torch, torch.nn, activation)
+    ours = _norms_after_a_gradient_penalty(ad, nn, activation)
+    assert [norm is None for norm in ours] == [norm is None for norm in theirs]
+    np.testing.assert_allclose(*([n or 0.0 for n in norms] for norms in (ours, theirs)), rtol=1e-4)

@@ -144,6 +144,8 @@ def test_the_older_arguments() -> None:
     for name in ("mse_loss", "kl_div", "poisson_nll_loss", "binary_cross_entropy_with_logits", "smooth_l1_loss"):
         for averages, reduces in itertools.product((None, True, False), repeat=2):
             agree(calls(name, size_average=averages, reduce=reduces), normal(3), uniform(3), errors=False)
+    for name in ("mse_loss", "kl_div", "binary_cross_entropy_with_logits", "smooth_l1_loss"):
+        agree(calls(name, reduction="elementwise_mean"), normal(3), uniform(3), errors=False)
     for averages, reduces in itertools.product((None, True, False), repeat=2):
         call = calls("cross_entropy", size_average=averages, reduce=reduces)
         agree(call, normal(3, 2), np.array([0, 1, 1]), errors=False)

@@ -229,6 +229,19 @@ def test_a_whole_module_is_refused_by_name(legacy: bool) -> None:
         ad.load(saved_by_torch(torch.nn.Linear(2, 2), legacy), weights_only=False)
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_an_array_is_refused_at_its_place_as_in_pytorch(legacy: bool) -> None:
+    state = {"weights": torch.ones(3), "history": {"epoch": 3, "losses": [torch.ones(1), np.ones(2)]}}
+    with pytest.raises(Exception, match="Weights only load failed"):
+        torch.load(saved_by_torch(state, legacy), weights_only=True)
+    with pytest.raises(ValueError, match=r"at history\.losses\.1, it asks for numpy\._core\.multiarray\._reconstruct"):
+        ad.load(saved_by_torch(state, legacy))
+    with pytest.raises(
+        TypeError, match=r"ndarray at history\.losses\.1 is no part of a state; save from_numpy of this"
+    ):
+        saved_by_us({"history": {"losses": [1, np.ones(2)]}})
+
+
 def test_a_program_of_torchscript_is_refused(tmp_path: Path) -> None:
     class Twice(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

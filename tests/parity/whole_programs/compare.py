@@ -10,13 +10,13 @@ from typing import NamedTuple
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b")
 # Clocks, and rates of progress bars, differ from run to run.
 CLOCK = re.compile(
-    r"(time|elapsed|took|dt|ms/batch|seconds|sec|eta|duration)[^\d\n]{0,12}[\d.:]+(e[-+]?\d+)?\s*"
+    r"(time|elapsed|elps|took|dt|ms/batch|seconds|sec|eta|duration)[^\d\n]{0,12}[\d.:]+(e[-+]?\d+)?\s*"
     r"(m \d+s\b|ms|s\b|m\b|h\b)?|"
-    r"[\d.]+\s*(ms|sec|seconds|s/it|it/s|m \d+s)\b|\d+:\d+:\d+|\b\d+m \d+s",
+    r"[\d.]+\s*(ms|sec|seconds|s/it|it/s|m \d+s)\b|\d+:\d+:\d+(\.\d+)?|\b\d+m \d+s",
     re.IGNORECASE,
 )
-# How a result was computed, and where a class stands, is not what a program computes.
-NAMES = re.compile(r"grad_fn=<\w+>|<class '[^']*'>|0x[0-9a-f]+|torch\.float|\+cpu")
+# How a result was computed, where a class stands, and where the program runs, is not what it computes.
+NAMES = re.compile(r"grad_fn=<\w+>|<class '[^']*'>|0x[0-9a-f]+|torch\.float|\+cpu|/tmp\w{8}/program\b")
 
 
 class Agreement(NamedTuple):

@@ -28,12 +28,13 @@ def disturb(torch: Any) -> None:
     """Let whatever is optimised start from values that are off by their last digit."""
     generator = torch.Generator().manual_seed(0)
     plain = torch.optim.Optimizer.__init__
+    digit = torch.finfo(torch.get_default_dtype()).eps
 
     def disturbed(optimizer: Any, *arguments: Any, **options: Any) -> None:
         plain(optimizer, *arguments, **options)
         for group in optimizer.param_groups:
             for p in group["params"]:
-                p.data.mul_(1 + 2**-23 * torch.randn(p.shape, generator=generator))
+                p.data.mul_(1 + digit * torch.randn(p.shape, generator=generator))
 
     torch.optim.Optimizer.__init__ = disturbed
 
