@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import cached_property
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -48,7 +47,9 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.nn.common_types": ("autodiff.as_torch.annotations",),
     "torch.nn.functional": ("autodiff.as_torch.implied_dim", "autodiff.as_torch.dropping", "nn.functional"),
     "torch.nn.init": ("nn.init",),
-    "torch.nn.modules": ("autodiff.as_torch.layers", "nn"),
+    "torch.nn.modules": ("autodiff.as_torch.layers", "nn", "autodiff.as_torch.bases"),
+    "torch.nn.modules.module": ("nn.module_hooks", "autodiff.as_torch.layers", "nn"),
+    "torch.nn.modules.utils": ("autodiff.as_torch.repeated",),
     "torch.nn.parallel": ("autodiff.as_torch.layers",),
     "torch.nn.parameter": ("nn",),
     "torch.nn.utils": ("nn.utils",),
@@ -58,7 +59,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "torch.nn.utils.rnn": ("nn.utils.rnn",),
     "torch.nn.utils.stateless": ("autodiff.func",),
     "torch.optim": ("optim",),
-    "torch.optim.lr_scheduler": ("optim.lr_scheduler",),
+    "torch.optim.lr_scheduler": ("optim.lr_scheduler", "autodiff.as_torch.bases"),
     "torch.optim.swa_utils": ("nn.averaging", "optim.swa_utils"),
     "torch.random": ("autodiff.random",),
     "torch.return_types": ("autodiff.as_torch.return_types",),
@@ -93,11 +94,31 @@ INSTEAD = {
     "takes the weights that torchvision's was saved with",
     "torchvision.ops": "compute it with operations on tensors",
 }
-# Any module below one of these has its names: in which file of PyTorch's a class stands makes no difference.
-WHOLE = (
-    "torch.amp", "torch.backends", "torch.nn.modules", "torch.nn.parallel", "torch.nn.utils", "torch.optim",
-    "torch.utils.data", "torch.distributions", "torchvision.datasets", "torchvision.transforms",
-)  # fmt: skip
+# PyTorch's files in some of its packages. Each has the names of its package: in which of them a class stands makes no
+# difference.
+FILES = {
+    "torch.amp": "autocast_mode grad_scaler",
+    "torch.backends": "cpu cuda cudnn mkl mkldnn mps openmp",
+    "torch.distributions": """
+        bernoulli beta categorical cauchy chi2 dirichlet distribution exponential gamma geometric gumbel half_normal
+        independent kl laplace log_normal mixture_same_family multinomial multivariate_normal normal one_hot_categorical
+        poisson relaxed_bernoulli relaxed_categorical studentT transformed_distribution uniform utils""",
+    "torch.nn.modules": """
+        activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold instancenorm lazy
+        linear loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling utils""",
+    "torch.nn.parallel": "data_parallel distributed",
+    "torch.nn.utils": "clip_grad convert_parameters fusion init spectral_norm weight_norm",
+    "torch.optim": """
+        adadelta adagrad adam adamax adamw asgd lbfgs nadam optimizer radam rmsprop rprop sgd""",
+    "torch.utils.data": "_utils _utils.collate dataloader dataset distributed sampler",
+    "torchvision.datasets": "cifar fakedata folder mnist utils vision",
+    "torchvision.transforms": "transforms v2",
+}
+SOURCES |= {
+    f"{package}.{file}": SOURCES.get(f"{package}.{file}", SOURCES[package])
+    for package, files in FILES.items()
+    for file in files.split()
+}
 MISSING = object()
 
 
@@ -137,7 +158,7 @@ class Finder(MetaPathFinder):
             return PathFinder.find_spec(fullname, path) or PathFinder.find_spec(fullname, own)
         if top not in ("torch", "torchvision"):
             return None
-        sources = sources_of(fullname)
+        sources = SOURCES.get(fullname)
         if sources is None:
             # Without a name: of an error with one, ``from torch import fx`` would say something else.
             raise ModuleNotFoundError(_absent(fullname))
@@ -170,11 +191,6 @@ class Namespace(ModuleType):
     def __all__(self) -> list[str]:
         return sorted({name for source in self._sources for name in getattr(import_module(source), "__all__", ())})
 
-    @cached_property
-    def _lowered(self) -> set[str]:
-        # Kept: programs ask again and again whether a name is there.
-        return {name.lower() for name in self.__all__}
-
     def __dir__(self) -> list[str]:
         return sorted({*self.__all__, *vars(self)})
 
@@ -189,17 +205,7 @@ class Namespace(ModuleType):
                 return found
         if path in SOURCES:
             return import_module(path)
-        if name.islower() and name.replace("_", "") in self._lowered:
-            # A file of PyTorch's that is named for its class, as ``distributions.categorical``.
-            return import_module(path)
         raise AttributeError(_absent(path), name=name, obj=self)
-
-
-def sources_of(path: str) -> tuple[str, ...] | None:
-    """The modules that hold the names of the module `path`; None if there is no such module."""
-    if path in SOURCES or not path.rpartition(".")[2].islower():  # which the names of classes are not
-        return SOURCES.get(path)
-    return next((SOURCES[whole] for whole in WHOLE if path.startswith(whole + ".")), None)
 
 
 def _public(module: ModuleType, name: str) -> Any:
