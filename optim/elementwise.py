@@ -21,22 +21,25 @@ from optim.options import Group
 from optim.per_parameter import PerParameter, State, counter_dtype
 
 # How many numbers one call of `update` works on: so many that NumPy's cost per call does not count, so few that the
-# temporaries stay in the cache. Adam over 10M numbers takes 14 ms, 8 with two threads; half as many 14 and 11, twice as
-# many 15 and 8; with temporaries of the parameter's size it takes 50. A compiled loop has no temporaries.
-BLOCK, LOOP_BLOCK = 1 << 16, 1 << 18
+# temporaries stay in the cache. Adam over 10M numbers takes 15 ms, 11 with two threads; with half as many 15 and 15, with
+# twice as many 16 and 11; with temporaries of the parameter's size it takes 50.
+BLOCK = 1 << 16
+# Compiled loops have no temporaries, and in longer blocks the threads meet at the interpreter's lock less often: SGD
+# over 10M numbers takes 2.3 ms, with blocks for NumPy 4.0.
+LOOP_BLOCK = 1 << 20
 # Up to so many numbers the threads would wait for each other longer than they work: over the 235,146 numbers of an MLP
-# Adam takes 0.27 ms in one thread and 0.28 in two.
+# Adam takes 0.34 ms in one thread and 0.43 in two.
 FEW = 15 * BLOCK
-# Up to this size, copying a parameter to a buffer and back costs less than an update of its own (30 of them, SGD: 4.2
-# against 5.1 µs each; at twice the size 7.3 against 6.4).
+# Up to this size, copying a parameter to a buffer and back costs less than an update of its own (30 of them, SGD with
+# momentum: 6.8 against 10.4 µs each; at twice the size 13.2 against 12.8).
 SMALL = 1 << 13
 
 
 class Elementwise(PerParameter):
     """An optimizer given by `update`, a formula in place on flat arrays that treats every number by itself.
 
-    Small parameters are gathered into one buffer and updated together, large ones where they lie, block by block. None
-    of it shows: a parameter keeps its memory, and its state consists of tensors of its shape.
+    Small parameters are gathered into one buffer, where their state stays, and updated together, large ones where they
+    lie, block by block. None of it shows: a parameter keeps its memory, and its state consists of tensors of its shape.
 
     >>> import autodiff as ad
     >>> class SignDescent(Elementwise):
@@ -244,12 +247,13 @@ def _finite(g: Array | None) -> bool:
 
 
 def _blocks(size: int, most: int) -> list[slice]:
-    """The parts, of equal length and at most `most` numbers, in which an array of `size` numbers is updated."""
+    """The parts in which an array of `size` numbers is updated: the first is short, as the others wait for it."""
     if size <= most:
         return [slice(0, size)]
-    # Whole vector registers and lines of the cache, where memory starts at one.
-    length = -(-size // (16 * -(-size // most))) * 16
-    return [slice(start, start + length) for start in range(0, size, length)]
+    left = size - BLOCK
+    # Of equal length, in whole vector registers and, where the memory starts at one, whole lines of the cache.
+    length = -(-left // (16 * -(-left // most))) * 16
+    return [slice(0, BLOCK), *(slice(start, start + length) for start in range(BLOCK, size, length))]
 
 
 def _for_all(work: Callable[[slice], None], blocks: list[slice], size: int) -> None:
