@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from autodiff.tensor import Array, Tensor, wrap
-from autodiff.threads import share
+from autodiff.threads import get_num_threads, share
 from autodiff.writes import owner, record_write
 from optim.compiled import Loop
 from optim.gradients import check_gradients
@@ -21,15 +21,15 @@ from optim.options import Group
 from optim.per_parameter import PerParameter, State, counter_dtype
 
 # How many numbers one call of `update` works on: so many that NumPy's cost per call does not count, so few that the
-# temporaries stay in the cache. Adam over 10M numbers takes 15 ms, 11 with two threads; with half as many 15 and 15, with
-# twice as many 16 and 11; with temporaries of the parameter's size it takes 50.
+# temporaries stay in the cache. Adam over 10M numbers takes 16.8 ms; with half as many 17.1, with twice as many 17.5,
+# with temporaries of the parameter's size 50.
 BLOCK = 1 << 16
-# Compiled loops have no temporaries, and in longer blocks the threads meet at the interpreter's lock less often: SGD
-# over 10M numbers takes 2.3 ms, with blocks for NumPy 4.0.
-LOOP_BLOCK = 1 << 20
-# Up to so many numbers the threads would wait for each other longer than they work: over the 235,146 numbers of an MLP
-# Adam takes 0.34 ms in one thread and 0.43 in two.
-FEW = 15 * BLOCK
+# Threads meet at the interpreter's lock between NumPy's calls: two take up to 17 ms for these 10M numbers in short
+# blocks, and 11 in long ones. Compiled loops have no temporaries.
+LONG_BLOCK = 1 << 19
+# Up to so many numbers the threads would wait for each other longer than they work: over 1M Adam takes 1.4 ms in one
+# thread and 1.4 in two, over 1.3M 2.0 and 1.6.
+FEW = 20 * BLOCK
 # Up to this size, copying a parameter to a buffer and back costs less than an update of its own (30 of them, SGD with
 # momentum: 6.8 against 10.4 µs each; at twice the size 13.2 against 12.8).
 SMALL = 1 << 13
@@ -103,7 +103,8 @@ class Elementwise(PerParameter):
                     values[block] = state[name]
 
         # The first block shows which entries the state has; the others have a place for theirs then.
-        first, *others = _blocks(p.size, LOOP_BLOCK if self.loop(p, group) else BLOCK)
+        long = self.loop(p, group) or (p.size > FEW and get_num_threads() > 1)
+        first, *others = _blocks(p.size, LONG_BLOCK if long else BLOCK)
         update(first)
         _for_all(update, others, p.size)
         batch.write_back(p)
@@ -236,7 +237,7 @@ def _finite(g: Array | None) -> bool:
     if g.size <= FEW:
         # np.dot would warn of an overflow.
         return math.isfinite(np.vdot(g, g))
-    blocks = _blocks(g.size, LOOP_BLOCK)
+    blocks = _blocks(g.size, LONG_BLOCK)
     squares = [0.0] * len(blocks)
 
     def look(i: int) -> None:

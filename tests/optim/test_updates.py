@@ -11,7 +11,7 @@ import autodiff as ad
 import optim
 from autodiff.tensor import Tensor
 from optim import elementwise
-from optim.elementwise import BLOCK, LOOP_BLOCK, SMALL
+from optim.elementwise import BLOCK, LONG_BLOCK, SMALL
 from tests.optim import formulas
 from tests.optim.cases import ELEMENTWISE, Make
 
@@ -126,7 +126,7 @@ def test_blocks_and_threads_do_not_show(name: str, monkeypatch: pytest.MonkeyPat
     start, gradients = rng.standard_normal(SMALL + 1), [[rng.standard_normal(SMALL + 1)] for _ in range(3)]
     whole, cut = parameter(start), parameter(start)
     expected = descend(ELEMENTWISE[name], [whole], gradients).state[whole]
-    for constant, size in {"BLOCK": 100, "LOOP_BLOCK": 1000, "FEW": 1000}.items():
+    for constant, size in {"BLOCK": 100, "LONG_BLOCK": 1000, "FEW": 1000}.items():
         monkeypatch.setattr(elementwise, constant, size)
     state = descend(ELEMENTWISE[name], [cut], gradients).state[cut]
     assert cut.array.tobytes() == whole.array.tobytes()
@@ -135,7 +135,7 @@ def test_blocks_and_threads_do_not_show(name: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("where", [0, 150, SMALL])
 def test_a_number_that_is_not_finite_is_found_in_every_block(where: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for constant, size in {"BLOCK": 100, "LOOP_BLOCK": 1000, "FEW": 1000}.items():
+    for constant, size in {"BLOCK": 100, "LONG_BLOCK": 1000, "FEW": 1000}.items():
         monkeypatch.setattr(elementwise, constant, size)
     p = parameter(np.ones(SMALL + 1))
     p.grad = ad.zeros_like(p)
@@ -145,7 +145,7 @@ def test_a_number_that_is_not_finite_is_found_in_every_block(where: int, monkeyp
     assert np.array_equal(p.array, np.ones(SMALL + 1))
 
 
-@pytest.mark.parametrize(("size", "most"), [(1, 99), (BLOCK + 1, BLOCK), (10 * BLOCK + 7, BLOCK), (10**7, LOOP_BLOCK)])
+@pytest.mark.parametrize(("size", "most"), [(1, 99), (BLOCK + 1, BLOCK), (10 * BLOCK + 7, BLOCK), (10**7, LONG_BLOCK)])
 def test_blocks_are_all_of_an_array_and_of_equal_length(size: int, most: int) -> None:
     blocks = [range(size)[block] for block in elementwise._blocks(size, most)]
     assert [block.start for block in blocks] == [0, *(block.stop for block in blocks[:-1])]
