@@ -133,16 +133,16 @@ class _Batch:
     def gradient(self) -> Array | None:
         """The gradients of the parameters as one flat array; None if one has another shape than its parameter."""
         gradients = [p.grad.array for p in self.params]  # type: ignore[union-attr]
-        return self._gathered("gradient", gradients) if [g.shape for g in gradients] == self._shapes else None
+        return self._gathered("the gradient", gradients) if [g.shape for g in gradients] == self._shapes else None
 
     def parameter(self) -> Array:
         """The parameters as one flat array, which may be a copy: see `write_back`."""
-        return self._gathered("parameter", self.arrays)
+        return self._gathered("the parameter", self.arrays)
 
     def write_back(self, p: Array) -> None:
         """Store what `parameter` gave, and an update has changed since, in the parameters."""
         if len(self.arrays) > 1:
-            _copy(self._row("parameter")[1], self.arrays)
+            _copy(self._row("the parameter")[1], self.arrays)
         elif not np.may_share_memory(p, self.arrays[0]):
             # The array is not contiguous, so that its flat form was a copy.
             self.arrays[0][...] = p.reshape(self.arrays[0].shape)
@@ -167,7 +167,7 @@ class _Batch:
         return row
 
     def _row(self, name: str) -> tuple[Array, list[Array]]:
-        """A flat buffer for `name`, and its views in the parameters' shapes."""
+        """A flat buffer for an entry of the states, or "the gradient", and its views in the parameters' shapes."""
         if name not in self._rows:
             stops = list(accumulate(array.size for array in self.arrays))
             row = np.empty(stops[-1], self.arrays[0].dtype)

@@ -175,6 +175,19 @@ def test_the_tensors_of_a_state_stay_when_parameters_are_batched_anew(name: str)
             assert value.tolist() == own[key].tolist()
 
 
+def test_an_entry_of_the_state_may_have_any_name() -> None:
+    class Last(optim.Elementwise):
+        """Steps by the gradient and by those of the step before."""
+
+        def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+            p -= g + state.get("gradient", 0.0) + state.get("parameter", 0.0)
+            state["gradient"], state["parameter"] = g.copy(), g.copy()
+
+    params = [parameter(np.zeros(2)) for _ in range(3)]
+    descend(lambda p: Last(p, {"lr": 1.0}), params, [[np.full(2, 1.0)] * 3, [np.full(2, 10.0)] * 3])
+    assert [p.tolist() for p in params] == [[-13.0, -13.0]] * 3
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_an_entry_of_the_state_may_be_replaced(count: int) -> None:
     params = [parameter(np.ones(3)) for _ in range(count)]
