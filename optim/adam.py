@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.compiled import compiled, numbers
+from optim.compiled import Loop, compiled, numbers
 from optim.elementwise import Elementwise
 from optim.optimizer import Params
 from optim.options import Group, options
@@ -53,6 +53,9 @@ class Adam(Elementwise):
     ) -> None:
         super().__init__(params, options(locals()))
 
+    def loop(self, p: Any, group: Group) -> Loop | None:
+        return None if group["amsgrad"] else compiled("adam", p, group)
+
     def update(self, p: Any, g: Any, state: State, group: Group) -> None:
         lr, (beta1, beta2), g = group["lr"], group["betas"], decayed(p, g, group)
         if not state:
@@ -62,8 +65,8 @@ class Adam(Elementwise):
         # The corrections of the bias are moved to lr and eps, as the paper proposes, which saves a pass.
         correction = (1 - beta2 ** state["step"]) ** 0.5
         rate, eps = lr * correction / (1 - beta1 ** state["step"]), group["eps"] * correction
-        if not group["amsgrad"] and (kernel := compiled("adam", p, group)):
-            kernel(p, g, exp_avg, exp_avg_sq, *numbers(p, 1 - beta1, beta2, 1 - beta2, rate, eps))
+        if loop := self.loop(p, group):
+            loop(p, g, exp_avg, exp_avg_sq, *numbers(p, 1 - beta1, beta2, 1 - beta2, rate, eps))
             return
         take_in(g, exp_avg, exp_avg_sq, beta1, beta2)
         if group["amsgrad"]:

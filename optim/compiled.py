@@ -14,16 +14,16 @@ import numpy as np
 
 from optim.options import Group
 
-Kernel = Callable[..., None]
+Loop = Callable[..., None]
 # From so many numbers on: importing numba takes half a second, and compiling a loop, which is done once, another.
 LARGE = 1 << 15
 
 
-def compiled(name: str, p: Any, group: Group) -> Kernel | None:
+def compiled(name: str, p: Any, group: Group) -> Loop | None:
     """The loop `name` for arrays like `p`; None for few numbers, for tensors, without numba, and if ``fused=False``."""
     if type(p) is not np.ndarray or p.size < LARGE or p.dtype.char not in "fd" or group["fused"] is False:
         return None
-    return _kernel(name)
+    return _loop(name)
 
 
 def numbers(p: Any, *values: float) -> tuple[Any, ...]:
@@ -32,14 +32,14 @@ def numbers(p: Any, *values: float) -> tuple[Any, ...]:
 
 
 @cache
-def _kernel(name: str) -> Kernel | None:
+def _loop(name: str) -> Loop | None:
     if find_spec("numba") is None:
         return None
     import numba
 
     loops: dict[str, Any] = {"adam": _adam, "sgd": _sgd}
-    kernel: Kernel = numba.njit(loops[name], nogil=True, error_model="numpy", cache=True)
-    return kernel
+    made: Loop = numba.njit(loops[name], nogil=True, error_model="numpy", cache=True)
+    return made
 
 
 def _adam(p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, up1: Any, beta2: Any, up2: Any, rate: Any, eps: Any) -> None:

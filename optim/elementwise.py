@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from operator import is_
 from typing import Any, NamedTuple
@@ -13,31 +13,33 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from autodiff.tensor import Array, Tensor, wrap
-from autodiff.threads import share
-from autodiff.writes import record_write
-from optim.gradients import check_gradients, gradient
+from autodiff.threads import get_num_threads, share
+from autodiff.writes import owner, record_write
+from optim.compiled import Loop
+from optim.gradients import check_gradients
 from optim.options import Group
 from optim.per_parameter import PerParameter, State, counter_dtype
 
-Buffers = dict[tuple[str, np.dtype[Any]], Array]
-
 # How many numbers one call of `update` works on: so many that NumPy's cost per call does not count, so few that the
-# temporaries stay in the cache. Adam over 10M numbers takes 14 ms, 8 with two threads; half as many 14 and 11, twice as
-# many 15 and 8; with temporaries of the parameter's size it takes 50.
+# temporaries stay in the cache. Adam over 10M numbers takes 16.8 ms; with half as many 17.1, with twice as many 17.5,
+# with temporaries of the parameter's size 50.
 BLOCK = 1 << 16
-# Up to so many blocks the threads would wait for each other longer than they work: over the 235,146 numbers of an MLP
-# Adam takes 0.27 ms in one thread and 0.28 in two.
-FEW_BLOCKS = 15
-# Up to this size, copying a parameter to a buffer and back costs less than an update of its own (30 of them, SGD: 4.2
-# against 5.1 µs each; at twice the size 7.3 against 6.4).
+# Threads meet at the interpreter's lock between NumPy's calls: two take up to 17 ms for these 10M numbers in short
+# blocks, and 11 in long ones. Compiled loops have no temporaries.
+LONG_BLOCK = 1 << 19
+# Up to so many numbers the threads would wait for each other longer than they work: over 1M Adam takes 1.4 ms in one
+# thread and 1.4 in two, over 1.3M 2.0 and 1.6.
+FEW = 20 * BLOCK
+# Up to this size, copying a parameter to a buffer and back costs less than an update of its own (30 of them, SGD with
+# momentum: 6.8 against 10.4 µs each; at twice the size 13.2 against 12.8).
 SMALL = 1 << 13
 
 
 class Elementwise(PerParameter):
     """An optimizer given by `update`, a formula in place on flat arrays that treats every number by itself.
 
-    Small parameters are gathered into one buffer and updated together, large ones where they lie, block by block. None
-    of it shows: a parameter keeps its memory, and its state consists of tensors of its shape.
+    Small parameters are gathered into one buffer, where their state stays, and updated together, large ones where they
+    lie, block by block. None of it shows: a parameter keeps its memory, and its state consists of tensors of its shape.
 
     >>> import autodiff as ad
     >>> class SignDescent(Elementwise):
@@ -53,7 +55,10 @@ class Elementwise(PerParameter):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._plans: dict[int, _Plan] = {}
-        self._buffers: Buffers = {}
+
+    def loop(self, p: Any, group: Group) -> Loop | None:
+        """The compiled loop that `update` calls for arrays like `p`, where there is one."""
+        return None
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of `group` that have a gradient; ValueError for one of another shape or not finite."""
@@ -64,7 +69,7 @@ class Elementwise(PerParameter):
         arrays = [p.array for p in params]
         plan = self._plans.get(id(group["params"]))
         if plan is None or not plan.fits(params, arrays):
-            plan = self._plans[id(group["params"])] = _Plan(params, arrays, _batches(params, self._buffers))
+            plan = self._plans[id(group["params"])] = _Plan(params, arrays, [*map(owner, arrays)], _batches(params))
         gradients = [batch.gradient() for batch in plan.batches]
         if not all(map(_finite, gradients)):
             check_gradients(params, self.label)
@@ -75,36 +80,34 @@ class Elementwise(PerParameter):
             else:
                 # Some had no gradient for a while, or joined later.
                 for p, state in zip(batch.params, states, strict=True):
-                    alone = _Batch([p], self._buffers)
+                    alone = _Batch([p])
                     self._update_batch(alone, alone.gradient(), [state], group)
-        record_write(*arrays)
+        record_write(*plan.roots)
 
     def _update_batch(self, batch: _Batch, g: Any, states: list[State], group: Group) -> None:
-        p = batch.flat("parameter", batch.arrays)
-        known = states[0]
+        p, known, climb = batch.parameter(), states[0], group.get("maximize")
         numbers = {name: known[name].array.item() for name in self.numbers if name in known}
-        before = {name: batch.flat(name, _arrays(states, name)) for name in known if name not in numbers}
+        before = {name: batch.entry(name, states) for name in known if name not in numbers}
         after = dict(before)
 
-        def update(i: int) -> None:
-            block = slice(i * BLOCK, (i + 1) * BLOCK)
+        def update(block: slice) -> None:
             views = {name: values[block] for name, values in before.items()}
             state: State = {**numbers, **views}
-            self.update(p[block], -g[block] if group.get("maximize") else g[block], state, group)
-            if i == 0:
+            self.update(p[block], -g[block] if climb else g[block], state, group)
+            if block.start == 0:
                 self._store_numbers(state, batch, states)
-                new = [name for name in states[0] if name not in after and name not in self.numbers]
-                after.update({name: batch.flat(name, _arrays(states, name)) for name in new})
+                new = [name for name in known if name not in after and name not in self.numbers]
+                after.update({name: batch.entry(name, states) for name in new})
             for name, values in after.items():
                 if state[name] is not views.get(name):
                     values[block] = state[name]
 
         # The first block shows which entries the state has; the others have a place for theirs then.
-        update(0)
-        _for_blocks(lambda i: update(i + 1), (p.size - 1) // BLOCK)
-        batch.write_back("parameter", p, batch.arrays)
-        for name, values in after.items():
-            batch.write_back(name, values, _arrays(states, name))
+        long = self.loop(p, group) or (p.size > FEW and get_num_threads() > 1)
+        first, *others = _blocks(p.size, LONG_BLOCK if long else BLOCK)
+        update(first)
+        _for_all(update, others, p.size)
+        batch.write_back(p)
 
     def _store_numbers(self, state: State, batch: _Batch, states: list[State]) -> None:
         """Keep the numbers of `state` for each parameter; arrays that are new in it get their memory."""
@@ -121,45 +124,55 @@ class Elementwise(PerParameter):
 class _Batch:
     """Parameters that one update treats as one flat array: a single one of any size, or small ones of one dtype."""
 
-    def __init__(self, params: list[Tensor], buffers: Buffers) -> None:
+    def __init__(self, params: list[Tensor]) -> None:
         self.params = params
         self.arrays = [p.array for p in params]
         self._shapes = [array.shape for array in self.arrays]
-        self._buffers = buffers
         self._rows: dict[str, tuple[Array, list[Array]]] = {}
 
     def gradient(self) -> Array | None:
         """The gradients of the parameters as one flat array; None if one has another shape than its parameter."""
-        gradients = [gradient(p) for p in self.params]
-        return self.flat("gradient", gradients) if [g.shape for g in gradients] == self._shapes else None
+        gradients = [p.grad.array for p in self.params]  # type: ignore[union-attr]
+        return self._gathered("the gradient", gradients) if [g.shape for g in gradients] == self._shapes else None
 
-    def flat(self, name: str, arrays: Sequence[Array]) -> Array:
-        """`arrays`, one for each parameter, as one flat array: the memory of the only one, or the buffer for `name`."""
+    def parameter(self) -> Array:
+        """The parameters as one flat array, which may be a copy: see `write_back`."""
+        return self._gathered("the parameter", self.arrays)
+
+    def write_back(self, p: Array) -> None:
+        """Store what `parameter` gave, and an update has changed since, in the parameters."""
+        if len(self.arrays) > 1:
+            _copy(self._row("the parameter")[1], self.arrays)
+        elif not np.may_share_memory(p, self.arrays[0]):
+            # The array is not contiguous, so that its flat form was a copy.
+            self.arrays[0][...] = p.reshape(self.arrays[0].shape)
+
+    def entry(self, name: str, states: list[State]) -> Array:
+        """An entry of the states as one flat array, in which the states have their memory from now on."""
+        arrays: list[Array] = [state[name].array for state in states]
+        if len(arrays) == 1 and arrays[0].flags.c_contiguous:
+            return arrays[0].reshape(-1)
+        row, parts = self._row(name)
+        if not all(map(is_, arrays, parts)):
+            _copy(arrays, parts)
+            for state, part in zip(states, parts, strict=True):
+                state[name].array = part
+        return row
+
+    def _gathered(self, name: str, arrays: Sequence[Array]) -> Array:
         if len(arrays) == 1:
             return arrays[0].reshape(-1)
         row, parts = self._row(name)
         _copy(arrays, parts)
         return row
 
-    def write_back(self, name: str, values: Array, arrays: Sequence[Array]) -> None:
-        """Store what `flat` gave, and an update has changed since, in `arrays`."""
-        if len(arrays) > 1:
-            _copy(self._row(name)[1], arrays)
-        elif not np.may_share_memory(values, arrays[0]):
-            # The array is not contiguous, so that its flat form was a copy.
-            arrays[0][...] = values.reshape(arrays[0].shape)
-
     def _row(self, name: str) -> tuple[Array, list[Array]]:
-        """The buffer for `name`, which all batches of a dtype share, and its views in the parameters' shapes."""
+        """A flat buffer for an entry of the states, or "the gradient", and its views in the parameters' shapes."""
         if name not in self._rows:
-            dtype = self.arrays[0].dtype
             stops = list(accumulate(array.size for array in self.arrays))
-            # Gradients are gathered for all batches before the first is updated.
-            shared = None if name == "gradient" else self._buffers.get((name, dtype))
-            buffer = np.empty(BLOCK + SMALL, dtype) if shared is None else shared
-            self._buffers[name, dtype] = buffer
-            parts = [buffer[stop - a.size : stop].reshape(a.shape) for a, stop in zip(self.arrays, stops, strict=True)]
-            self._rows[name] = buffer[: stops[-1]], parts
+            row = np.empty(stops[-1], self.arrays[0].dtype)
+            parts = [row[stop - a.size : stop].reshape(a.shape) for a, stop in zip(self.arrays, stops, strict=True)]
+            self._rows[name] = row, parts
         return self._rows[name]
 
 
@@ -168,7 +181,8 @@ class _Plan(NamedTuple):
 
     params: list[Tensor]
     arrays: list[Array]
-    batches: Collection[_Batch]
+    roots: list[Array]
+    batches: list[_Batch]
 
     def fits(self, params: list[Tensor], arrays: list[Array]) -> bool:
         """Whether nothing changed: the same parameters have a gradient, and none was given other memory."""
@@ -176,10 +190,10 @@ class _Plan(NamedTuple):
         return same and all(map(is_, arrays, self.arrays))
 
 
-def _batches(params: list[Tensor], buffers: Buffers) -> list[_Batch]:
+def _batches(params: list[Tensor]) -> list[_Batch]:
     if _overlap([p.array for p in params]):
         # Those that share memory are updated one after the other, each from what the one before has left.
-        return [_Batch([p], buffers) for p in params]
+        return [_Batch([p]) for p in params]
     together: defaultdict[Any, list[Tensor]] = defaultdict(list)
     total = 0
     for p in params:
@@ -188,7 +202,7 @@ def _batches(params: list[Tensor], buffers: Buffers) -> list[_Batch]:
         else:
             total += p.array.size
             together[p.array.dtype, total // BLOCK].append(p)
-    return [_Batch(some, buffers) for some in together.values()]
+    return [_Batch(some) for some in together.values()]
 
 
 def _overlap(arrays: list[Array]) -> bool:
@@ -216,30 +230,37 @@ def _copy(sources: Sequence[Array], targets: Sequence[Array]) -> None:
         target[...] = source
 
 
-def _finite(gradient: Array | None) -> bool:
+def _finite(g: Array | None) -> bool:
     """Whether all numbers are finite, so far as sums of their squares show, which may overflow."""
-    if gradient is None:
+    if g is None:
         return False
-    wrong: list[int] = []
+    if g.size <= FEW:
+        # np.dot would warn of an overflow.
+        return math.isfinite(np.vdot(g, g))
+    blocks = _blocks(g.size, LONG_BLOCK)
+    squares = [0.0] * len(blocks)
 
     def look(i: int) -> None:
-        block = gradient[i * BLOCK : (i + 1) * BLOCK]
-        if not math.isfinite(np.dot(block, block)):
-            wrong.append(i)
+        squares[i] = float(np.vdot(g[blocks[i]], g[blocks[i]]))
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        _for_blocks(look, -(-gradient.size // BLOCK))
-    return not wrong
+    share(look, len(blocks))
+    return all(map(math.isfinite, squares))
 
 
-def _for_blocks(work: Callable[[int], None], count: int) -> None:
-    """Call work(0), ..., work(count - 1), in several threads where that is faster."""
-    if count > FEW_BLOCKS:
-        share(work, count)
+def _blocks(size: int, most: int) -> list[slice]:
+    """The parts in which an array of `size` numbers is updated: the first is short, as the others wait for it."""
+    if size <= most:
+        return [slice(0, size)]
+    left = size - BLOCK
+    # Of equal length, in whole vector registers and, where the memory starts at one, whole lines of the cache.
+    length = -(-left // (16 * -(-left // most))) * 16
+    return [slice(0, BLOCK), *(slice(start, start + length) for start in range(BLOCK, size, length))]
+
+
+def _for_all(work: Callable[[slice], None], blocks: list[slice], size: int) -> None:
+    """Call `work` with each of `blocks`, in several threads where `size`, of the whole array, makes that faster."""
+    if size > FEW:
+        share(lambda i: work(blocks[i]), len(blocks))
     else:
-        for i in range(count):
-            work(i)
-
-
-def _arrays(states: list[State], name: str) -> list[Array]:
-    return [state[name].array for state in states]
+        for block in blocks:
+            work(block)

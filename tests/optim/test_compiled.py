@@ -34,7 +34,7 @@ def bits(make: Any, size: int, dtype: Any, **options: Any) -> list[bytes]:
 def test_the_loops_give_the_bits_of_the_formulas(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "LARGE", 1)
     used: list[str] = []
-    monkeypatch.setattr(compiled, "_kernel", lambda loop: used.append(loop) or LOOPS[loop])
+    monkeypatch.setattr(compiled, "_loop", lambda loop: used.append(loop) or LOOPS[loop])
     looped = bits(MAKES[name], 50, dtype)
     assert used
     used.clear()

@@ -10,7 +10,8 @@ import pytest
 import autodiff as ad
 import optim
 from autodiff.tensor import Tensor
-from optim.elementwise import BLOCK, SMALL
+from optim import elementwise
+from optim.elementwise import BLOCK, LONG_BLOCK, SMALL
 from tests.optim import formulas
 from tests.optim.cases import ELEMENTWISE, Make
 
@@ -117,6 +118,85 @@ def test_batches_do_not_show(name: str, dtype: Any) -> None:
             other = optimizer.state[together[index]][key]
             assert (other.shape, other.dtype) == (value.shape, value.dtype)
             assert other.array.tobytes() == value.array.tobytes()
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_blocks_and_threads_do_not_show(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    start, gradients = rng.standard_normal(SMALL + 1), [[rng.standard_normal(SMALL + 1)] for _ in range(3)]
+    whole, cut = parameter(start), parameter(start)
+    expected = descend(ELEMENTWISE[name], [whole], gradients).state[whole]
+    for constant, size in {"BLOCK": 100, "LONG_BLOCK": 1000, "FEW": 1000}.items():
+        monkeypatch.setattr(elementwise, constant, size)
+    state = descend(ELEMENTWISE[name], [cut], gradients).state[cut]
+    assert cut.array.tobytes() == whole.array.tobytes()
+    assert {key: value.tolist() for key, value in state.items()} == {k: v.tolist() for k, v in expected.items()}
+
+
+@pytest.mark.parametrize("where", [0, 150, SMALL])
+def test_a_number_that_is_not_finite_is_found_in_every_block(where: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for constant, size in {"BLOCK": 100, "LONG_BLOCK": 1000, "FEW": 1000}.items():
+        monkeypatch.setattr(elementwise, constant, size)
+    p = parameter(np.ones(SMALL + 1))
+    p.grad = ad.zeros_like(p)
+    p.grad[where] = np.nan
+    with pytest.raises(ValueError, match=rf"parameter 0 of group 0 \(1 of {SMALL + 1} numbers\)"):
+        optim.SGD([p], lr=0.1).step()
+    assert np.array_equal(p.array, np.ones(SMALL + 1))
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 99), (BLOCK + 1, BLOCK), (10 * BLOCK + 7, BLOCK), (10**7, LONG_BLOCK)])
+def test_blocks_are_all_of_an_array_and_of_equal_length(size: int, most: int) -> None:
+    blocks = [range(size)[block] for block in elementwise._blocks(size, most)]
+    assert [block.start for block in blocks] == [0, *(block.stop for block in blocks[:-1])]
+    assert blocks[-1].stop == size
+    lengths = {len(block) for block in blocks[1:-1]}
+    assert len(lengths) <= 1
+    assert max(map(len, blocks)) <= most
+    assert all(length - len(blocks[-1]) < 16 * len(blocks) for length in lengths)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_tensors_of_a_state_stay_when_parameters_are_batched_anew(name: str) -> None:
+    rng = np.random.default_rng(3)
+    gradients = [[rng.standard_normal(3) for _ in range(3)] for _ in range(4)]
+    together, alone = [[parameter(np.ones(3)) for _ in range(3)] for _ in range(2)]
+    optimizer = descend(ELEMENTWISE[name], together, gradients[:2])
+    held = [dict(optimizer.state[p]) for p in together]
+    for arrays in gradients[2:]:
+        for p, array in zip(together, arrays, strict=True):
+            p.grad = None if p is together[1] else ad.from_numpy(array)
+        optimizer.step()
+    for index, (p, entries) in enumerate(zip(alone, held, strict=True)):
+        steps = gradients[:2] if index == 1 else gradients
+        own = descend(ELEMENTWISE[name], [p], [[arrays[index]] for arrays in steps]).state[p]
+        for key, value in entries.items():
+            assert optimizer.state[together[index]][key] is value
+            assert value.tolist() == own[key].tolist()
+
+
+def test_an_entry_of_the_state_may_have_any_name() -> None:
+    class Last(optim.Elementwise):
+        """Steps by the gradient and by those of the step before."""
+
+        def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+            p -= g + state.get("gradient", 0.0) + state.get("parameter", 0.0)
+            state["gradient"], state["parameter"] = g.copy(), g.copy()
+
+    params = [parameter(np.zeros(2)) for _ in range(3)]
+    descend(lambda p: Last(p, {"lr": 1.0}), params, [[np.full(2, 1.0)] * 3, [np.full(2, 10.0)] * 3])
+    assert [p.tolist() for p in params] == [[-13.0, -13.0]] * 3
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_entry_of_the_state_may_be_replaced(count: int) -> None:
+    params = [parameter(np.ones(3)) for _ in range(count)]
+    gradients = [[np.ones(3)] * count]
+    optimizer = descend(lambda p: optim.SGD(p, lr=1.0, momentum=0.5), params, gradients)
+    optimizer.state[params[0]]["momentum_buffer"] = ad.full((3,), 4.0, dtype=ad.float64)
+    descend(lambda _: optimizer, params, gradients)
+    assert params[0].tolist() == [1 - 1 - (0.5 * 4 + 1)] * 3
+    assert [p.tolist() for p in params[1:]] == [[1 - 1 - (0.5 * 1 + 1)] * 3] * (count - 1)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
