@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import formatting
-from autodiff.as_torch import grad_fn, return_types
+from autodiff.as_torch import grad_fn, hints, return_types
 from autodiff.as_torch.devices import device
 from autodiff.as_torch.dtypes import dtype, dtype_of
 from autodiff.graph import Node
@@ -72,6 +72,12 @@ def _of_sparse_tensors(x: Tensor) -> Any:
     raise RuntimeError("expected a sparse tensor, which this engine does not have, got a dense one")
 
 
+def _new(x: Tensor, *given: Any) -> Tensor:
+    """An empty tensor of a shape, or one of numbers, of the dtype of `x`."""
+    sizes = len(given) != 1 or isinstance(given[0], int | Size)
+    return x.new_empty(*given or (0,)) if sizes else x.new_tensor(given[0])
+
+
 def _no_gpu(x: Any, *arguments: Any, **options: Any) -> Any:
     raise AssertionError("Torch not compiled with CUDA enabled: this engine computes on the CPU, use .to('cpu')")
 
@@ -97,9 +103,32 @@ TENSOR: dict[str, Any] = {
     "get_device": lambda x: -1,
     "data_ptr": lambda x: x.array.ctypes.data,
     "storage": _storage,
+    "new": _new,
+    "is_shared": lambda x: False,
+    "is_same_size": lambda x, other: x.shape == other.shape,
+    "is_nonzero": lambda x: bool(x),
+    "real": property(lambda x: x),
+    "conj": _itself,
     "indices": _of_sparse_tensors,
     "values": _of_sparse_tensors,
+    **hints.METHODS,
     **return_types.METHODS,
+}
+
+
+def _hooks(kind: str) -> property:
+    """The hooks of a module of one kind, as it keeps them."""
+    return property(lambda module: {} if module._call_hooks is None else getattr(module._call_hooks, kind))
+
+
+# The same of Module.
+MODULE: dict[str, Any] = {
+    **hints.MODULE,
+    "_get_name": lambda module: type(module).__name__,
+    "_forward_hooks": _hooks("forward"),
+    "_forward_pre_hooks": _hooks("forward_pre"),
+    "_backward_hooks": _hooks("backward"),
+    "_backward_pre_hooks": _hooks("backward_pre"),
 }
 
 
@@ -119,6 +148,8 @@ def adopt() -> None:
         setattr(Tensor, name, attribute)
     for name, attribute in grad_fn.NODE.items():
         setattr(Node, name, attribute)
+    for name, attribute in MODULE.items():
+        setattr(Module, name, attribute)
     Generator.device = device("cpu")
     Module.state_dict = ordered(Module.state_dict)  # type: ignore[method-assign]
     # Programs print types, and other libraries know tensors by the names of theirs.

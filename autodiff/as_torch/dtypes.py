@@ -58,6 +58,25 @@ class dtype:
 
 _NAMED = {of_numpy: dtype(of_numpy) for of_numpy in dtypes.SUPPORTED}
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = _NAMED.values()
+
+
+class Outside:
+    """A dtype that this engine has not: programs may name it, as in a table of dtypes, but not use it.
+
+    >>> bfloat16, bfloat16 == float32
+    (torch.bfloat16, False)
+    """
+
+    is_floating_point, is_complex, is_signed = True, False, True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+bfloat16 = Outside("bfloat16")
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
 
 
@@ -89,6 +108,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
 
 
 __all__ = [
+    "bfloat16",
     "bool",
     "double",
     "dtype",

@@ -82,9 +82,16 @@ def _label_of_index(last: Any) -> str:
     return "SelectBackward0" if isinstance(last, int) else "IndexBackward0"
 
 
+def _variable(node: Any) -> Any:
+    if node.op is not None:
+        raise AttributeError(f"{node.label} has no variable: only the nodes of leaves have")
+    return node.tensor()
+
+
 # Attributes of the nodes of the graph.
 NODE: dict[str, Any] = {
     "label": property(label),
     "next_functions": property(lambda node: tuple((parent, 0) for parent in node.parents())),
+    "variable": property(_variable),
     "__repr__": lambda node: f"<{node.label} object at {id(node):#x}>",
 }

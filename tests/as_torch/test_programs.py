@@ -60,6 +60,8 @@ def test_a_program_prints_what_it_prints_on_pytorch(tmp_path: Path) -> None:
     ("line", "error"),
     [
         ("import torch; torch.library", "AttributeError: torch.library is not part of this engine"),
+        ("from torch.nn.utils import clip_grad_nrm_", "torch.nn.utils.clip_grad_nrm_ is not part of this engine"),
+        ("import torch; torch.ones(2, dtype=torch.bfloat16)", "float32, float64; got torch.bfloat16"),
         ("import torch.fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
         ("import torch.onnx, torchvision.models as m; m.resnet18", "torchvision.models.resnet18 is not part of this"),
         ("from torch import fx", "ModuleNotFoundError: torch.fx is not part of this engine"),
@@ -214,6 +216,56 @@ print(torch.rand(1), torch.compiler.is_compiling(), annotate(int, 3), SDPBackend
 tensor(4.)
 tensor([0.4963])
 tensor([0.4963]) False 3 SDPBackend.MATH
+"""
+    )
+
+
+def test_an_optimizer_a_loss_and_a_schedule_of_the_programs_own(tmp_path: Path) -> None:
+    program = """
+import torch, torch.nn as nn
+from torch.nn.modules.loss import _Loss
+from torch.nn.modules.utils import _pair
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.lr_scheduler import _LRScheduler
+from torch.optim.optimizer import Optimizer
+dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}["float32"]
+class Momentum(Optimizer):
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, dict(lr=lr))
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if len(state) == 0:
+                    state["buffer"] = torch.zeros_like(p, memory_format=torch.preserve_format)
+                state["buffer"].mul_(0.9).add_(p.grad)
+                p.add_(state["buffer"], alpha=-group["lr"])
+class Squares(_Loss):
+    def forward(self, x):
+        return x.square().mean() if self.reduction == "mean" else x.square().sum()
+class Linearly(_LRScheduler):
+    def get_lr(self):
+        return [lr * (1 - self.last_epoch / 4) for lr in self.base_lrs]
+w = torch.ones(2, dtype=dtype, layout=torch.strided, pin_memory=False, requires_grad=True)
+optimizer = Momentum([w])
+schedule = Linearly(optimizer)
+for _ in range(2):
+    optimizer.zero_grad()
+    loss = Squares(reduction="sum")(w)
+    loss.backward()
+    optimizer.step()
+    schedule.step()
+print(w, schedule.get_last_lr(), _pair(3), isinstance(nn.BatchNorm2d(1), _BatchNorm))
+print(nn.init._calculate_fan_in_and_fan_out(torch.ones(2, 3)), w.new(1, 2).shape, len(nn.ReLU()._forward_hooks))
+print(loss.grad_fn.next_functions[0][0].next_functions[0][0].variable is w, torch.bfloat16, w.dtype == torch.bfloat16)
+"""
+    assert (
+        run(tmp_path, program).stdout
+        == """\
+tensor([0.5450, 0.5450], requires_grad=True) [0.05] (3, 3) True
+(3, 2) torch.Size([1, 2]) 0
+True torch.bfloat16 False
 """
     )
 
