@@ -28,8 +28,8 @@ _CONSTRUCTORS = (
     "zeros", "clone", "empty_like", "full_like", "ones_like", "rand_like", "randint_like", "randn_like", "zeros_like",
 )  # fmt: skip
 (
-    arange, empty, eye, full, linspace, logspace, ones, rand, randint, randn, randperm, tensor, zeros, clone, empty_like,
-    full_like, ones_like, rand_like, randint_like, randn_like, zeros_like,
+    arange, empty, eye, full, linspace, logspace, ones, rand, randint, randn, randperm, tensor, zeros, clone,
+    empty_like, full_like, ones_like, rand_like, randint_like, randn_like, zeros_like,
 ) = (without_hints(getattr(ad, name)) for name in _CONSTRUCTORS)  # fmt: skip
 _TAKING = "clone contiguous is_contiguous float double half int long new_zeros new_ones new_empty new_full new_tensor"
 METHODS = {name: without_hints(getattr(Tensor, name)) for name in _TAKING.split()}
