@@ -33,56 +33,65 @@ def _accumulated(ufunc: np.ufunc, x: Array, axis: int, backwards: bool = False) 
     # addition before the next, 3.5 ms for a million, and holds the interpreter's lock meanwhile.
     if x.dtype.char == "f" and x.size > BLOCK and axis == x.ndim - 1:
         y = np.empty(x.shape, x.dtype)
-        rows, out = (x[..., ::-1], y[..., ::-1]) if backwards else (x, y)
         if x.size // x.shape[-1] >= MANY:
-            _by_steps(ufunc, rows.reshape(-1, x.shape[-1]), out.reshape(-1, x.shape[-1]))
+            _by_steps(ufunc, x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]), backwards)
             return y
         if x.ndim == 1 and ufunc is np.add:
-            _long_sums(rows, out)
+            _long_sums(x, y, backwards)
             return y
     order = (*(slice(None),) * axis, slice(None, None, -1 if backwards else 1))
     y = ufunc.accumulate(x[order], axis=axis, dtype=np.float64 if x.dtype.kind == "f" else x.dtype)
     return y[order].astype(x.dtype, copy=False)
 
 
-def _by_steps(ufunc: np.ufunc, x: Array, out: Array, joined: bool = False) -> float:
+def _by_steps(ufunc: np.ufunc, x: Array, out: Array, backwards: bool, before: float | None = None) -> Any:
     """``ufunc.accumulate(x, 1)``, one step of all rows at a time: 1.3 ms for 1000 by 1000 float32 instead of 3.5.
 
-    Rows that are `joined` continue each other: to each is added the sum of those before it; that of all is returned.
+    Given the sum `before` them the rows continue each other: to each is added what precedes it, and the sum returned.
     """
-    before = 0.0
     n = x.shape[1]
     rows = max(MANY, AT_ONCE // n)
-    for start in range(0, len(x), rows):
-        part = x[start : start + rows]
-        steps = np.empty((n, len(part)))
-        _turn(part, steps)
-        for earlier, step in pairwise(steps):
+    way = slice(None, None, -1 if backwards else 1)
+    for start in range(0, len(x), rows)[way]:
+        steps = np.empty((n, len(x[start : start + rows])))
+        _turn(x[start : start + rows], steps)
+        for earlier, step in pairwise(steps[way]):
             ufunc(earlier, step, step)
-        if joined:
-            ends = np.add.accumulate(np.concatenate(([before], steps[-1])))
-            steps += ends[:-1]
-            before = ends[-1]
+        if before is not None:
+            sums = np.add.accumulate(np.concatenate(([before], steps[way][-1][way])))
+            steps += sums[:-1][way].copy()
+            before = sums[-1]
         _turn(steps, out[start : start + rows])
     return before
 
 
 def _turn(x: Array, out: Array) -> None:
     """Write x.T into `out`, so many rows at a time that what is read of them stays in the cache."""
-    tile = 128
+    n, tile = x.shape[1], 128
 
     def work(i: int) -> None:
         at = slice(i * tile, (i + 1) * tile)
-        out[:, at] = x[at].T
+        rows = x[at]
+        if rows.strides[0] % 1024 == 0:
+            # Rows that begin in the same lines of the cache would push each other out: 3.5 ms for 1024 by 1024, or 2.
+            apart = np.empty((len(rows), n + 64 // x.itemsize), x.dtype)[:, :n]
+            apart[...] = rows
+            rows = apart
+        out[:, at] = rows.T
 
     share(work, -(-len(x) // tile))
 
 
-def _long_sums(x: Array, out: Array) -> None:
-    """The running sums of a long row, of its stretches at once."""
+def _long_sums(x: Array, out: Array, backwards: bool) -> None:
+    """The running sums of a long row: of all its stretches at once, and of the rest."""
     end = x.size // STRETCH * STRETCH
-    before = _by_steps(np.add, x[:end].reshape(-1, STRETCH), out[:end].reshape(-1, STRETCH), joined=True)
-    out[end:] = np.add.accumulate(np.concatenate(([before], x[end:])))[1:]
+    stretches, rest = (x[:end].reshape(-1, STRETCH), out[:end].reshape(-1, STRETCH)), slice(end, None)
+    way = slice(None, None, -1 if backwards else 1)
+    before = 0.0 if backwards else _by_steps(np.add, *stretches, backwards, 0.0)
+    sums = np.add.accumulate(np.concatenate(([before], x[rest][way])))
+    out[rest][way] = sums[1:]
+    if backwards:
+        _by_steps(np.add, *stretches, backwards, sums[-1])
 
 
 _cumsum: Recorder = multilinear(
