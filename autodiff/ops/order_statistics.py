@@ -202,7 +202,7 @@ def _fractions(name: str, x: Tensor, q: Any, interpolation: str) -> tuple[Tensor
         if q.dtype != x.dtype or q.ndim > 1:
             raise OpError(f"{name}: expected q as a number or a vector of dtype {x.dtype}, got {q.dtype} {q.shape}")
         fractions = q if q.ndim else q.reshape(-1)
-        inside = ((q.array >= 0) & (q.array <= 1)).all()
+        inside = bool(((q.array >= 0) & (q.array <= 1)).all())
     elif isinstance(q, int | float):
         fractions, inside = wrap(np.array([q], x.dtype)), 0 <= q <= 1
     else:
