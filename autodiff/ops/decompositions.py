@@ -143,9 +143,9 @@ def _qr_fast(g: Array, y: Array, x: Any) -> Any:
     m, n = x.shape[-2:]
     if m < n or n > BLOCK:
         return _qr_rule(g, y, x)
-    start, square_shape = m * n, (*x.shape[:-2], n, n)
-    q, r = y[..., :start].reshape(x.shape), y[..., start:].reshape(square_shape)
-    g_q, g_r = g[..., :start].reshape(x.shape), g[..., start:].reshape(square_shape)
+    start, batch = m * n, y.shape[:-1]
+    q, r = y[..., :start].reshape(*batch, m, n), y[..., start:].reshape(*batch, n, n)
+    g_q, g_r = g[..., :start].reshape(q.shape), g[..., start:].reshape(r.shape)
     of_q = np.count_nonzero(g_q)
     inner = np.matmul(g_r, r.mT.copy())
     if of_q:
@@ -189,7 +189,7 @@ def _eigh_fast(g: Array, y: Array, x: Any, triangle: str | None) -> Any:
     n = x.shape[-1]
     if np.count_nonzero(g[..., n:]):
         return _eigh_rule(g, y, x, triangle)
-    vectors = y[..., n:].reshape(x.shape)
+    vectors = y[..., n:].reshape(*y.shape[:-1], n, n)
     return np.matmul(vectors * g[..., None, :n], vectors.mT)
 
 
@@ -243,7 +243,7 @@ def _svd_fast(g: Array, y: Array, x: Any, full_matrices: bool) -> Any:
     # A third of the time of `any`.
     if np.count_nonzero(g) > np.count_nonzero(g_s):
         return _svd_rule(g, y, x, full_matrices)
-    batch = x.shape[:-2]
+    batch = y.shape[:-1]
     u, vt = y[..., :start].reshape(*batch, m, columns), y[..., start + k :].reshape(*batch, rows, n)
     return np.matmul(u[..., :k] * g_s[..., None, :], vt[..., :k, :])
 

@@ -45,7 +45,7 @@ def _accumulated(ufunc: np.ufunc, x: Array, axis: int, backwards: bool = False) 
 
 
 def _by_steps(ufunc: np.ufunc, x: Array, out: Array, backwards: bool, before: float | None = None) -> Any:
-    """``ufunc.accumulate(x, 1)``, one step of all rows at a time: 1.3 ms for 1000 by 1000 float32 instead of 3.5.
+    """``ufunc.accumulate(x, 1)``, one step of all rows at a time: 1.5 ms for 1000 by 1000 float32 instead of 3.5.
 
     Given the sum `before` them the rows continue each other: to each is added what precedes it, and the sum returned.
     """
@@ -83,15 +83,14 @@ def _turn(x: Array, out: Array) -> None:
 
 
 def _long_sums(x: Array, out: Array, backwards: bool) -> None:
-    """The running sums of a long row: of all its stretches at once, and of the rest."""
-    end = x.size // STRETCH * STRETCH
-    stretches, rest = (x[:end].reshape(-1, STRETCH), out[:end].reshape(-1, STRETCH)), slice(end, None)
-    way = slice(None, None, -1 if backwards else 1)
-    before = 0.0 if backwards else _by_steps(np.add, *stretches, backwards, 0.0)
-    sums = np.add.accumulate(np.concatenate(([before], x[rest][way])))
-    out[rest][way] = sums[1:]
+    """The running sums of a long row: of all its stretches at once, and then of the rest."""
+    rest = x.size % STRETCH
+    many, few = slice(x.size - rest), slice(x.size - rest, None)
     if backwards:
-        _by_steps(np.add, *stretches, backwards, sums[-1])
+        many, few = slice(rest, None), slice(rest)
+    before = _by_steps(np.add, x[many].reshape(-1, STRETCH), out[many].reshape(-1, STRETCH), backwards, 0.0)
+    way = slice(None, None, -1 if backwards else 1)
+    out[few][way] = np.add.accumulate(np.concatenate(([before], x[few][way])))[1:]
 
 
 _cumsum: Recorder = multilinear(
