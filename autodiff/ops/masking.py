@@ -41,7 +41,7 @@ def with_sign_of(a: Any, y: Any) -> Any:
 
 
 def sign(x: Any) -> Any:
-    """np.sign(x), of a million float32 in 0.13 ms in place of 0.36; with zeros among them in 0.3."""
+    """np.sign(x), of a million float32 in 0.15 ms in place of 0.36; with zeros among them in 0.3."""
     if x.size < LARGE or x.dtype.char not in "fd":
         return np.sign(x)
     try:

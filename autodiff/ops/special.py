@@ -87,7 +87,6 @@ def _logit_slope(x: Any, eps: float | None) -> Any:
     return np.where(outside, 0.0, 1 / (inside * (1 - inside)))
 
 
-@by_blocks
 def _logit_on_arrays(g: Any, y: Any, x: Any, eps: float | None) -> Any:
     if eps is not None:
         return g * _logit_slope(x, eps)
