@@ -101,6 +101,8 @@ def on_vectors(function: Callable[[Array], Array]) -> Callable[[Any], Any]:
     def kernel(x: Any) -> Any:
         if x.dtype.char == "e":
             return np.asarray(kernel(x.astype(np.float32)), np.float16)
+        if x.ndim == 1:
+            return function(x)
         y: Array = function(x.reshape(-1)).reshape(x.shape)
         return y
 

@@ -146,6 +146,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 def _limits(name: str, low: Any, high: Any, margin: float, dtype: Any) -> tuple[Any, Any]:
     """The ends of the bins, apart by `margin` on both sides if they are equal."""
     first, last = dtype.type(low), dtype.type(high)
+    if -math.inf < first < last < math.inf:
+        return first, last
     if not (math.isfinite(first) and math.isfinite(last)):
         raise OpError(f"{name}: expected a finite range, got {low} to {high}; give one, or remove inf and nan")
     if first > last:
@@ -168,13 +170,17 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     x = wide(_observed("histc", input, bins))
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     first, last = _limits("histc", low, high, 1.0, x.dtype)
-    x = x[(x >= first) & (x <= last)]
-    x -= first
-    x *= bins
-    x /= last - first
-    counts = np.bincount(x.astype(np.int64), None, bins + 1)
-    counts[-2] += counts[-1]
-    return wrap(counts[:bins].astype(input.dtype))
+    # NaN is the least and the largest of its array, and inside of nothing.
+    if not (x.size and x[x.argmin()] >= first and x[x.argmax()] <= last):
+        x = x[(x >= first) & (x <= last)]
+    place = x - first
+    place *= bins
+    place /= last - first
+    counts = np.bincount(place.astype(np.int64), None, bins + 1)
+    hist = counts[:bins].astype(input.dtype)
+    if counts[bins]:
+        hist[-1] += counts[bins]
+    return wrap(hist)
 
 
 def _observed(name: str, x: Tensor, bins: int) -> Array:
@@ -182,7 +188,7 @@ def _observed(name: str, x: Tensor, bins: int) -> Array:
         raise OpError(f"{name}: expected a floating-point tensor, got {x.dtype}; convert it with x.float()")
     if bins < 1:
         raise OpError(f"{name}: expected at least 1 bin, got {bins}")
-    return x.array.reshape(-1)
+    return x.array if x.array.ndim == 1 else x.array.reshape(-1)
 
 
 def histogram(

@@ -109,7 +109,7 @@ def _number(value: float) -> dict[str, Array]:
     return {dtype: np.array(value, dtype) for dtype in "fd"}
 
 
-ONE, TWO, FORTY = _number(1), _number(2), _number(40)
+ONE, TWO, FORTY = _number(1), _number(2), np.array(40.0)
 
 
 def _horner(coefficients: list[Array], x: Array) -> Array:
@@ -134,7 +134,10 @@ def _exp_of_square(x: Array, factor: float) -> Array:
     if x.dtype.char == "f":
         # The square is exact in double precision.
         square = np.multiply(x, x, dtype=np.float64)
-        square *= factor
+        if factor == -1:
+            np.negative(square, out=square)
+        else:
+            square *= factor
         return np.exp(square, out=square).astype(np.float32)
     c = x * 16.0
     np.rint(c, out=c)
@@ -181,9 +184,10 @@ def _erf(x: Array) -> Array:
 
 def _erfc(x: Array, square: float = 1.0) -> Array:
     """erfc(scale x) with the square of the scale."""
-    # Beyond 40 all of them are 0, and the infinite would give inf - inf.
     size = np.abs(x)
-    np.minimum(size, FORTY[x.dtype.char], out=size)
+    if x.dtype.char == "d":
+        # Beyond 40 all of them are 0, and the square of the infinite would be made of inf - inf.
+        np.minimum(size, FORTY, out=size)
     y = _scaled(size if square == 1 else math.sqrt(square) * size)
     y *= _exp_of_square(size, -square)
     # |y - 2| for negative x, else |y - 0|: np.where takes three times as long.

@@ -163,7 +163,7 @@ def nanquantile(
 
 
 def _quantile(name: str, x: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Tensor:
-    fractions = _fractions(name, x, q, interpolation)
+    fractions, single = _fractions(name, x, q, interpolation)
     axis = 0 if dim is None else positive_axis(dim, x.ndim)
     rows = x if x.ndim == 1 else x.reshape(-1) if dim is None or not x.ndim else x.movedim(axis, -1)
     # Ranks are computed in the dtype of the input, as in PyTorch: in float32 0.3 * 10 is a little more than 3.
@@ -176,21 +176,22 @@ def _quantile(name: str, x: Tensor, q: Any, dim: int | None, keepdim: bool, inte
             spoilt = missing > 0
         else:
             reach = wrap(np.maximum(reach - missing, 0.0).astype(x.dtype))
-    ranks = fractions.reshape(-1) * reach
+    ranks = fractions * reach
     at = ranks.array
     if rows.ndim > 1 or spoilt is not False:
         # A NaN, which is sorted to the end, is the quantile where there is one.
         at = np.where(spoilt, at.dtype.type(rows.shape[-1] - 1), np.broadcast_to(at, (*rows.shape[:-1], at.shape[-1])))
-    out = _between(rows, at, ranks, spoilt, interpolation)
-    out = out.movedim(-1, 0) if fractions.ndim else out.reshape(rows.shape[:-1])
+    out = _between(rows, at, ranks, spoilt, interpolation, single)
+    if not single:
+        out = out.movedim(-1, 0)
     if not keepdim:
         return out
     kept = (1,) * x.ndim if dim is None else tuple(1 if i == axis else n for i, n in enumerate(x.shape))
-    return out.reshape((*fractions.shape, *kept))
+    return out.reshape(kept if single else (*fractions.shape, *kept))
 
 
-def _fractions(name: str, x: Tensor, q: Any, interpolation: str) -> Tensor:
-    """`q` as a tensor of the input's dtype; the arguments are checked."""
+def _fractions(name: str, x: Tensor, q: Any, interpolation: str) -> tuple[Tensor, bool]:
+    """`q` as a vector of the input's dtype, and whether it was a single number; the arguments are checked."""
     if x.array.dtype.char not in "fd":
         raise OpError(f"{name}: expected a float32 or float64 tensor, got {x.dtype}; convert it with x.float()")
     if not x.array.size:
@@ -200,30 +201,38 @@ def _fractions(name: str, x: Tensor, q: Any, interpolation: str) -> Tensor:
     if isinstance(q, Tensor):
         if q.dtype != x.dtype or q.ndim > 1:
             raise OpError(f"{name}: expected q as a number or a vector of dtype {x.dtype}, got {q.dtype} {q.shape}")
-        fractions = q
+        fractions = q if q.ndim else q.reshape(-1)
+        inside = bool(((q.array >= 0) & (q.array <= 1)).all())
     elif isinstance(q, int | float):
-        fractions = wrap(np.asarray(q, x.dtype))
+        fractions, inside = wrap(np.array([q], x.dtype)), 0 <= q <= 1
     else:
         raise TypeError(f"{name}: expected q as a number or a tensor, got {type(q).__name__}; use ad.tensor(q)")
-    if not ((fractions.array >= 0) & (fractions.array <= 1)).all():
-        raise OpError(f"{name}: expected q from 0 to 1, got {q if isinstance(q, int | float) else fractions.tolist()}")
-    return fractions
+    if not inside:
+        raise OpError(f"{name}: expected q from 0 to 1, got {q.tolist() if isinstance(q, Tensor) else q}")
+    return fractions, not isinstance(q, Tensor) or not q.ndim
 
 
-def _between(rows: Tensor, at: Array, ranks: Tensor, spoilt: Any, interpolation: str) -> Tensor:
-    """The sorted `rows` at the ranks `at`, interpolated; `ranks` carries the gradient of the fractions."""
+def _between(rows: Tensor, at: Array, ranks: Tensor, spoilt: Any, interpolation: str, single: bool) -> Tensor:
+    """The sorted `rows` at the ranks `at`, interpolated; `ranks` carries the gradient of the fractions.
+
+    Along a last axis, which is left out for a `single` rank.
+    """
     rounded: Any = {"higher": np.ceil, "nearest": np.rint}.get(interpolation, np.floor)
-    low = rounded(at).astype(np.int64)
+    low = rounded(at)
+    first: Any = 0 if single else slice(low.shape[-1])
+    second: Any = 1 if single else slice(low.shape[-1], None)
     if interpolation not in ("linear", "midpoint"):
-        return _at_ranks(rows, low)
-    count = low.shape[-1]
-    both = _at_ranks(rows, np.concatenate([low, np.ceil(at).astype(np.int64)], -1))
+        return _at_ranks(rows, low.astype(np.int64))[..., first]
+    both = _at_ranks(rows, np.concatenate([low, np.ceil(at)], -1).astype(np.int64))
     weight: Any = 0.5
-    if interpolation == "linear":
-        weight = ranks - wrap(low.astype(at.dtype))
+    if interpolation == "linear" and ranks.node is None:
+        weight = wrap((at - low)[..., first])
+    elif interpolation == "linear":
+        weight = ranks - wrap(low)
         if spoilt is not False:
             weight = where(wrap(spoilt), 0.0, weight)
-    return lerp(both[..., :count], both[..., count:], weight)
+        weight = weight[..., first]
+    return lerp(both[..., first], both[..., second], weight)
 
 
 def _at_ranks(rows: Tensor, at: Array) -> Tensor:

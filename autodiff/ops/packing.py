@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import accumulate
+from sys import getprofile
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from autodiff.op import Recorder
 from autodiff.recorders import multilinear
 from autodiff.tensor import Array, Tensor, wrap, zeros_beside
+from autodiff.views import derived
 
 Shape = tuple[int, ...]
 
@@ -58,16 +60,8 @@ def _cuts(shapes: tuple[Shape, ...]) -> list[tuple[int, int, Shape]]:
 
 def pack(batch: Shape, *parts: Array) -> Array:
     """The `parts`, of shapes (*batch, ...), in one array (*batch, total)."""
-    cuts = _cuts(tuple(part.shape[len(batch) :] for part in parts))
-    if any(type(part) is not np.ndarray for part in parts):
-        return np.concatenate(
-            [part.reshape(*batch, stop - start) for part, (start, stop, _) in zip(parts, cuts, strict=True)], axis=-1
-        )
-    # For small ones in half of the time of np.concatenate.
-    out = np.empty((*batch, cuts[-1][1]), parts[0].dtype)
-    for part, (start, stop, _) in zip(parts, cuts, strict=True):
-        out[..., start:stop] = part.reshape(*batch, stop - start)
-    return out
+    first = len(batch)
+    return np.concatenate([part.reshape(*batch, math.prod(part.shape[first:])) for part in parts], axis=-1)
 
 
 def unpack(packed: Any, *shapes: Shape) -> list[Any]:
@@ -87,13 +81,18 @@ def unpack(packed: Any, *shapes: Shape) -> list[Any]:
     return parts
 
 
-def cut(packed: Array, *shapes: Shape) -> list[Array]:
-    """`unpack` in half of its time, for arrays alone."""
-    return [_cut(packed, *place) for place in _cuts(shapes)]
-
-
 def outputs(packed: Tensor, *shapes: Shape) -> list[Tensor]:
-    """The parts as a public function returns them: recorded if `packed` is, else in half of that time."""
-    if packed.node is None:
-        return [wrap(part) for part in cut(packed.array, *shapes)]
-    return [_part(packed, start=start, stop=stop, shape=shape) for start, stop, shape in _cuts(shapes)]
+    """The parts as a public function returns them, recorded if `packed` is.
+
+    They share no memory with each other, and so need not know that they lie side by side. Only for `inspect`, which
+    watches the calls of recorders by a profiler, is there one for each: 2.5 µs in place of 1.
+    """
+    array, node = packed.array, packed.node
+    if node is not None and (type(array) is not np.ndarray or getprofile() is not None):
+        return [_part(packed, start=start, stop=stop, shape=shape) for start, stop, shape in _cuts(shapes)]
+    parts = []
+    for start, stop, shape in _cuts(shapes):
+        part = _cut(array, start, stop, shape)
+        params = {"start": start, "stop": stop, "shape": shape}
+        parts.append(wrap(part, node and derived(_part.op, node, None, part.shape, params)))
+    return parts

@@ -66,12 +66,16 @@ def _limited(x: Any, eps: float | None) -> Any:
 @by_blocks
 def _logit_kernel(x: Any, eps: float | None) -> Any:
     x = _limited(x, eps)
-    distance = 2 * x - 1
     # log(x / (1 - x)) has no digits left near 0.5. Adding 0 makes 0 of -0, so that both give -inf.
+    end = np.asarray(1 - x)
+    np.minimum(x, end, out=end)
+    end += 0.0
+    distance = np.asarray(2 * x)
+    distance -= 1
     y = np.asarray(np.abs(distance))
-    y /= np.minimum(x, 1 - x) + 0.0
+    y /= end
     np.log1p(y, out=y)
-    return with_sign_of(np.asarray(distance), y)
+    return with_sign_of(distance, y)
 
 
 def _logit_slope(x: Any, eps: float | None) -> Any:

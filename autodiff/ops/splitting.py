@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -14,13 +15,24 @@ from autodiff.ops.shape import positive_axis
 from autodiff.tensor import Tensor
 from autodiff.views import mark
 
+# From so many pieces on the garbage collector pauses.
+MANY = 10_000
 
-def _cut(input: Tensor, axis: int, ends: Iterable[int]) -> tuple[Tensor, ...]:
+
+def _cut(input: Tensor, axis: int, ends: Sequence[int]) -> tuple[Tensor, ...]:
     """The pieces along `axis` that end at `ends`, each beginning where the one before ends."""
-    pieces, start = [], 0
-    for end in ends:
-        pieces.append(slice_along(input, axis=axis, start=start, stop=end))
-        start = end
+    # None of the pieces is garbage yet: to look for some among 100,000 takes as long as to make them, 0.4 s.
+    pause = len(ends) >= MANY and gc.isenabled()
+    if pause:
+        gc.disable()
+    try:
+        pieces, start = [], 0
+        for end in ends:
+            pieces.append(slice_along(input, axis=axis, start=start, stop=end))
+            start = end
+    finally:
+        if pause:
+            gc.enable()
     return tuple(pieces)
 
 
@@ -64,7 +76,7 @@ def _sized(name: str, input: Tensor, lengths: Sequence[int], dim: int) -> tuple[
         raise TypeError(f"{name}: expected a list of lengths, got {lengths!r}")
     if sum(lengths) != whole or any(n < 0 for n in lengths):
         raise OpError(f"{name}: expected lengths from 0 that add up to {whole}, got {list(lengths)}")
-    return mark(_cut(input, axis, accumulate(lengths)), name)
+    return mark(_cut(input, axis, list(accumulate(lengths))), name)
 
 
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:

@@ -109,6 +109,24 @@ def test_running_results_of_many_rows_are_those_of_numpy(function: np.ufunc) -> 
         np.testing.assert_array_equal(scan(ad.tensor(array), -1).numpy(), expected)
 
 
+@pytest.mark.parametrize("name", ["cholesky", "qr", "eigh", "svd"])
+@pytest.mark.parametrize("part", [0, -1])
+def test_large_stacks_of_matrices_go_piece_by_piece(name: str, part: int) -> None:
+    few = np.random.default_rng(0).uniform(0.25, 0.75, (3, 4, 4)) + 4 * np.eye(4)
+    few += few.mT + np.diag([0.0, 1.0, 2.0, 3.0])
+
+    def gradient(array: np.ndarray) -> np.ndarray:
+        x = ad.tensor(array).requires_grad_()
+        found = getattr(ad.linalg, name)(x)
+        y = found if name == "cholesky" else found[part]
+        (y * y * y).sum().backward()
+        assert x.grad is not None
+        return x.grad.numpy()
+
+    many = np.tile(few, (BLOCK // few.size + 1, 1, 1))
+    np.testing.assert_allclose(gradient(many), np.tile(gradient(few), (len(many) // 3, 1, 1)), rtol=1e-9, atol=1e-12)
+
+
 def test_layouts_and_broadcasting() -> None:
     add = by_blocks(lambda a, b, factor: a + factor * b)
     x = np.arange(4.0 * BLOCK).reshape(4, 2, -1)

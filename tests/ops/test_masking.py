@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff.ops.masking import LARGE, choose, keep
+from autodiff.ops.masking import LARGE, choose, keep, sign
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 shapes = hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, min_side=0, max_side=3)
@@ -44,3 +44,17 @@ def test_choose(dtype: str, size: int) -> None:
     for x, y in ((a, b), (a, b[:1]), (a[0], b), (a[::-1], np.asarray(b[0]))):
         same_bits(choose(mask, x, y), np.where(mask, x, y))
     same_bits(choose(mask[:, None], a[:2], b[:1]), np.where(mask[:, None], a[:2], b[:1]))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("special", [(), (0.0, -0.0), (np.inf, -np.inf), (np.nan,), (0.0, np.inf, np.nan)])
+@pytest.mark.parametrize("size", [8, LARGE + 1])
+def test_sign(dtype: str, special: tuple[float, ...], size: int) -> None:
+    x = np.random.default_rng(0).choice([-1, 1], size).astype(dtype)
+    if x.dtype.kind == "f":
+        # Subnormal numbers too.
+        x[:4] *= np.array([np.finfo(dtype).smallest_subnormal, np.finfo(dtype).tiny, np.finfo(dtype).max, 0.5])
+        x[4 : 4 + len(special)] = special
+    found = sign(x)
+    assert found.dtype == x.dtype
+    np.testing.assert_array_equal(found, np.sign(x))
