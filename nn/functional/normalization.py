@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
-from autodiff import writes
 from autodiff.op import OpError, describe
 from autodiff.ops.conversion import floating
 from autodiff.tensor import Array, Tensor, wrap
+from autodiff.writes import record_write_if_shared
 from nn.functional.standardize import scale_and_shift, standardize
 from nn.functional.standardize_arrays import View, number
 
@@ -256,5 +256,5 @@ def _move(running: Tensor | None, batch: Array, momentum: float, factor: float =
     if running is not None:
         array = running.array
         array *= number(1 - momentum, array.dtype)
-        array += batch.reshape(-1) * number(momentum * factor, batch.dtype)
-        writes.record_write(array)
+        array += batch * number(momentum * factor, batch.dtype)
+        record_write_if_shared(array)

@@ -7,6 +7,7 @@ import pytest
 
 import autodiff as ad
 import nn
+from autodiff import writes
 from autodiff.op import OpError
 from nn import functional as F
 from nn.functional import standardize, standardize_arrays
@@ -75,6 +76,22 @@ def test_weight_and_bias() -> None:
     np.testing.assert_allclose(module(x).detach().numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)  # float32
     assert list(plain.parameters()) == []
     assert [name for name, _ in nn.BatchNorm1d(2, bias=False).named_parameters()] == ["weight"]
+
+
+def test_averages_that_a_graph_has_saved_are_seen_to_be_written() -> None:
+    module, x = nn.BatchNorm1d(2), ad.ones(2, requires_grad=True)
+    for average in (module.running_mean, module.running_var[:1], module.running_var.detach()):
+        y = (average * x[: len(average)]).sum()
+        module(ad.randn(4, 2))
+        with pytest.raises(RuntimeError, match="modified by an inplace operation: mul saved an input"):
+            y.backward()
+
+
+def test_averages_that_nothing_else_holds_cost_the_backward_pass_no_search() -> None:
+    module = nn.BatchNorm1d(2)
+    before = writes.last
+    module(ad.randn(4, 2))
+    assert writes.last == before
 
 
 def test_reset() -> None:
