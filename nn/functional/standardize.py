@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.compiled import loop_named, usable
 from autodiff.domain import Interval
 from autodiff.op import Recorder
 from autodiff.ops.reduction import wide
 from autodiff.recorders import operation
 from autodiff.tensor import Array
-from nn.functional.standardize_arrays import View, layout, slopes, standardized, sums, sums_of_products
+from autodiff.threads import share
+from nn.functional.standardize_arrays import PART, View, layout, slopes, standardized, sums, sums_of_products
 
 
 def _kernel(
@@ -23,10 +25,50 @@ def _kernel(
 ) -> Any:
     if any(a is not None and (type(a) is not np.ndarray or a.dtype.kind == "c") for a in (x, weight, bias)):
         return _formula(x, weight, bias, view, groups, eps, centred, moments), None
-    y, deviations, factors, mean, var = standardized(x, weight, bias, view, groups, eps, centred)
+    if centred and (view[2] > 1 or groups in (None, 1)) and usable(x, weight, bias):
+        y, memo, mean, var = _by_loop(x, weight, bias, view, groups, eps)
+    else:
+        y, memo, mean, var = standardized(x, weight, bias, view, groups, eps, centred)
     if moments is not None:
         moments[:] = mean, var
-    return y, (deviations, factors)
+    return y, memo
+
+
+def _loop(view: View, groups: int | None, size: int) -> tuple[str, tuple[int, ...], int, list[tuple[int, int]]]:
+    """The name of the loop, the shape of its data, how many statistics there are, and from which to which each part."""
+    samples, channels, inner = view
+    name, count = "rows" if groups else "columns", samples * groups if groups else channels
+    shape: tuple[int, ...] = (samples, channels)
+    if inner > 1:
+        name = "middles"
+        shape = (1, count, channels // groups, inner) if groups else (samples, channels, 1, inner)
+    step = max(1, PART * count // size)
+    return name, shape, count, [(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def _by_loop(x: Array, weight: Any, bias: Any, view: View, groups: int | None, eps: float) -> tuple[Any, ...]:
+    """`standardized` by a loop; in place of the deviations the rule gets the means."""
+    name, shape, count, parts = _loop(view, groups, x.size)
+    given, y, statistics = x.reshape(shape), np.empty(shape, x.dtype), np.empty((3, count), x.dtype)
+    weight = np.ones(view[1], x.dtype) if weight is None else weight.reshape(-1)
+    bias = np.zeros(view[1], x.dtype) if bias is None else bias.reshape(-1)
+    loop = loop_named(f"nn.functional.standardize_loops.{name}")
+    share(lambda i: loop(given, y, statistics, weight, bias, x.dtype.type(eps), *parts[i]), len(parts))
+    return y.reshape(x.shape), (None, statistics), statistics[0], statistics[1]
+
+
+def _slopes_by_loop(
+    g: Array, x: Array, weight: Any, statistics: Array, view: View, groups: int | None
+) -> tuple[Array, Array, Array]:
+    name, shape, _, parts = _loop(view, groups, x.size)
+    gradient, given, out = np.ascontiguousarray(g).reshape(shape), x.reshape(shape), np.empty(shape, x.dtype)
+    # One row of sums for each part: what is added up in one is short, and threads do not meet.
+    sums = np.zeros((2, len(parts), view[1]), x.dtype)
+    each = np.ones(view[1], x.dtype) if weight is None else weight.reshape(-1)
+    loop = loop_named(f"nn.functional.standardize_loops.{name}_slope")
+    share(lambda i: loop(gradient, given, out, statistics, each, sums[0, i], sums[1, i], *parts[i]), len(parts))
+    of_weight, of_bias = np.add.reduce(sums, 1)
+    return out.reshape(x.shape), of_weight, of_bias
 
 
 def _fast(
@@ -34,7 +76,10 @@ def _fast(
     eps: float, centred: bool, moments: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The rule with the deviations and factors of the kernel."""
-    slope, of_weight, of_bias = slopes(g, memo, weight, view, groups, centred, needs[0])
+    if memo[0] is None:
+        slope, of_weight, of_bias = _slopes_by_loop(g, x, weight, memo[1], view, groups)
+    else:
+        slope, of_weight, of_bias = slopes(g, memo, weight, view, groups, centred, needs[0])
     return (
         slope,
         None if weight is None else of_weight.reshape(weight.shape),

@@ -144,8 +144,8 @@ def _unbuffered(length: int) -> Iterator[None]:
 
 def standardized(
     x: Array, weight: Any, bias: Any, view: View, groups: int | None, eps: float, centred: bool
-) -> tuple[Array, Array, Array, Any, Array]:
-    """The output; the deviations from the means, and the factors, for the rule; the means and the biased variances."""
+) -> tuple[Array, tuple[Array, Array], Any, Array]:
+    """The output; the deviations from the means and the factors, for the rule; the means and the biased variances."""
     own = layout(view, groups)
     numbers = wide(x).reshape(own.shape)
     weight = weight if weight is None else wide(weight).reshape(-1)
@@ -161,7 +161,7 @@ def standardized(
             return _forward(numbers[at], w, b, own, eps, centred, deviations[at], y[at])[2:]
 
         factors, mean, var = map(_joined, zip(*_in_parts(work, own), strict=True))
-    return y.reshape(x.shape).astype(x.dtype, copy=False), deviations, factors, mean, var
+    return y.reshape(x.shape).astype(x.dtype, copy=False), (deviations, factors), mean, var
 
 
 def _forward(
