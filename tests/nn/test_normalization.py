@@ -127,7 +127,18 @@ def test_bad_inputs() -> None:
 
 @pytest.mark.parametrize(
     ("view", "groups"),
-    [((4, 6, 1), None), ((4, 6, 1), 1), ((4, 6, 1), 3), ((2, 3, 4), None), ((2, 3, 4), 3), ((3, 4, 2), 2)],
+    [
+        ((4, 6, 1), None),
+        ((4, 6, 1), 1),
+        ((4, 6, 1), 3),
+        ((2, 3, 4), None),
+        ((2, 3, 4), 3),
+        ((3, 4, 2), 2),
+        ((3, 600, 1), None),
+        ((3, 600, 1), 1),
+        ((2, 2, 2100), None),
+        ((2, 2, 2100), 1),
+    ],
 )
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("affine", [True, False])
@@ -152,8 +163,10 @@ def test_in_parts(
     recorded = gradients[len(gradients) // 2 :]
     monkeypatch.setattr(standardize_arrays, "PART", 9)
     monkeypatch.setattr(standardize_arrays, "LARGE", 3)
+    buffer = np.getbufsize()
     for part, expected in zip(results(), [y, *recorded, *recorded], strict=True):
         np.testing.assert_allclose(part.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-13)
+    assert np.getbufsize() == buffer
 
 
 @pytest.mark.parametrize(
