@@ -163,6 +163,7 @@ def test_in_parts(
     recorded = gradients[len(gradients) // 2 :]
     monkeypatch.setattr(standardize_arrays, "PART", 9)
     monkeypatch.setattr(standardize_arrays, "LARGE", 3)
+    monkeypatch.setattr(standardize_arrays, "MANY", 3)
     buffer = np.getbufsize()
     for part, expected in zip(results(), [y, *recorded, *recorded], strict=True):
         np.testing.assert_allclose(part.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-13)
