@@ -26,11 +26,11 @@ def _kernel(
     if any(a is not None and (type(a) is not np.ndarray or a.dtype.kind == "c") for a in (x, weight, bias)):
         return _formula(x, weight, bias, view, groups, eps, centred, moments), None
     if centred and (view[2] > 1 or groups in (None, 1)) and usable(x, weight, bias):
-        y, memo, mean, var = _by_loop(x, weight, bias, view, groups, eps)
+        y, memo, found = _by_loop(x, weight, bias, view, groups, eps)
     else:
-        y, memo, mean, var = standardized(x, weight, bias, view, groups, eps, centred)
+        y, memo, found = standardized(x, weight, bias, view, groups, eps, centred)
     if moments is not None:
-        moments[:] = mean, var
+        moments[:] = found
     return y, memo
 
 
@@ -47,14 +47,14 @@ def _loop(view: View, groups: int | None, size: int) -> tuple[str, tuple[int, ..
 
 
 def _by_loop(x: Array, weight: Any, bias: Any, view: View, groups: int | None, eps: float) -> tuple[Any, ...]:
-    """`standardized` by a loop; in place of the deviations the rule gets the means."""
+    """`standardized` by a loop."""
     name, shape, count, parts = _loop(view, groups, x.size)
     given, y, statistics = x.reshape(shape), np.empty(shape, x.dtype), np.empty((3, count), x.dtype)
     weight = np.ones(view[1], x.dtype) if weight is None else weight.reshape(-1)
     bias = np.zeros(view[1], x.dtype) if bias is None else bias.reshape(-1)
     loop = loop_named(f"nn.functional.standardize_loops.{name}")
     share(lambda i: loop(given, y, statistics, weight, bias, x.dtype.type(eps), *parts[i]), len(parts))
-    return y.reshape(x.shape), (None, statistics), statistics[0], statistics[1]
+    return y.reshape(x.shape), (statistics,), statistics[:2]
 
 
 def _slopes_by_loop(
@@ -75,11 +75,11 @@ def _fast(
     g: Array, y: Any, x: Any, weight: Any, bias: Any, memo: Any, needs: Any, view: View, groups: int | None,
     eps: float, centred: bool, moments: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """The rule with the deviations and factors of the kernel."""
-    if memo[0] is None:
-        slope, of_weight, of_bias = _slopes_by_loop(g, x, weight, memo[1], view, groups)
+    """The rule with what the kernel has computed."""
+    if len(memo) == 1:
+        slope, of_weight, of_bias = _slopes_by_loop(g, x, weight, memo[0], view, groups)
     else:
-        slope, of_weight, of_bias = slopes(g, memo, weight, view, groups, centred, needs[0])
+        slope, of_weight, of_bias = slopes(g, x, memo, weight, view, groups, needs[0])
     return (
         slope,
         None if weight is None else of_weight.reshape(weight.shape),

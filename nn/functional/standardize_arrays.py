@@ -18,6 +18,8 @@ from autodiff.tensor import Array
 from autodiff.threads import share
 
 View = tuple[int, int, int]
+# The deviations, which of large arrays are computed again: memory for them costs more time; the factors; the means.
+Memo = tuple[Array | None, Array, Array | None]
 # Up to so many numbers what counts is the number of calls.
 LARGE = 4096
 # Larger arrays are computed in parts of so many numbers, which threads share.
@@ -152,60 +154,60 @@ def _unbuffered(long: bool) -> Iterator[None]:
 
 def standardized(
     x: Array, weight: Any, bias: Any, view: View, groups: int | None, eps: float, centred: bool
-) -> tuple[Array, tuple[Array, Array], Any, Array]:
-    """The output; the deviations from the means and the factors, for the rule; the means and the biased variances."""
+) -> tuple[Array, Memo, tuple[Any, Array]]:
+    """The output; what the rule needs; the means, None if not `centred`, and the biased variances."""
     own = layout(view, groups)
     numbers = wide(x).reshape(own.shape)
     weight = weight if weight is None else wide(weight).reshape(-1)
     bias = bias if bias is None else wide(bias).reshape(own.parameter)
     if _at_once(numbers.size, own):
-        y, deviations, factors, mean, var = _forward(numbers, weight, bias, own, eps, centred)
+        y, factors, mean, var, deviations = _forward(numbers, weight, bias, own, eps, centred)
     else:
         y = np.empty(own.shape, numbers.dtype)
-        deviations = np.empty_like(numbers) if centred else numbers
 
         def work(part: slice, at: Any) -> tuple[Any, ...]:
             w, b = (a if a is None or groups else a[part] for a in (weight, bias))
-            return _forward(numbers[at], w, b, own, eps, centred, deviations[at], y[at])[2:]
+            return _forward(numbers[at], w, b, own, eps, centred, y[at])[1:4]
 
+        deviations = None
         factors, mean, var = map(_joined, zip(*_in_parts(work, own), strict=True))
-    return y.reshape(x.shape).astype(x.dtype, copy=False), (deviations, factors), mean, var
+    return y.reshape(x.shape).astype(x.dtype, copy=False), (deviations, factors, mean), (mean, var)
 
 
 def _forward(
-    x: Array, weight: Any, bias: Any, own: Layout, eps: float, centred: bool, d: Any = None, out: Any = None
-) -> tuple[Array, Array, Array, Any, Array]:
-    mean = None
+    x: Array, weight: Any, bias: Any, own: Layout, eps: float, centred: bool, out: Any = None
+) -> tuple[Array, Array, Any, Array, Any]:
+    d, mean = x, None
     if centred:
         mean = sums(x, own, own.each)
-        d = np.subtract(x, _beside(mean, x, own), d)
-    else:
-        d = x
+        d = np.subtract(x, _beside(mean, x, own), out)
     var = sums_of_products(d, d, own, own.each)
     factor = np.sqrt(var + number(eps, var.dtype))
     np.divide(number(1.0, var.dtype), factor, factor)
     y = _scaled(d, factor, weight, own, out)
     if bias is not None:
         y += bias
-    return y, d, factor, mean, var
+    return y, factor, mean, var, d
 
 
 def slopes(
-    g: Array, memo: tuple[Array, Array], weight: Any, view: View, groups: int | None, centred: bool, needed: bool
+    g: Array, x: Array, memo: Memo, weight: Any, view: View, groups: int | None, needed: bool
 ) -> tuple[Any, Array, Array]:
     """The gradients of the input, unless it is not `needed`, of the weight and of the bias."""
-    deviations, factors = memo
+    deviations, factors, means = memo
+    centred = means is not None
     own = layout(view, groups)
     gradient = wide(g).reshape(own.shape)
     weight = weight if weight is None else wide(weight).reshape(-1)
-    if _at_once(gradient.size, own):
+    if deviations is not None:
         slope, of_weight, of_bias = _backward(gradient, deviations, factors, weight, own, centred, needed)
     else:
-        slope = np.empty(own.shape, gradient.dtype)
+        slope, numbers = np.empty(own.shape, gradient.dtype), wide(x).reshape(own.shape)
 
         def work(part: slice, at: Any) -> tuple[Array, Array]:
             w = weight if weight is None or groups else weight[part]
-            return _backward(gradient[at], deviations[at], factors[part], w, own, centred, needed, slope[at])[1:]
+            d = numbers[at] if means is None else numbers[at] - _beside(means[part], numbers, own)
+            return _backward(gradient[at], d, factors[part], w, own, centred, needed, slope[at])[1:]
 
         of_weight, of_bias = map(sum if groups else _joined, zip(*_in_parts(work, own), strict=True))
     return slope if slope is None else slope.reshape(g.shape), of_weight, of_bias
