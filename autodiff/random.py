@@ -10,6 +10,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Generator(Stream):
         if not low <= high or high - low > float(np.finfo(dtype).max):
             raise ValueError(f"uniform draws from [low, high) with a finite low <= high, not from [{low}, {high})")
         unit = self.unit(math.prod(shape), real)
+        if dtype == real and low == 0 and high == 1:
+            return unit.reshape(shape)
         values = multiply_add(unit, real(high) - real(low), real(low)).astype(dtype)
         # Rounding can reach `high`, which the interval excludes.
         values[values == dtype.type(high)] = low
@@ -97,8 +100,9 @@ class Generator(Stream):
             raise ValueError(f"bernoulli expects a probability in [0, 1], not {p}")
         # Of the 64 bits the lower 53 are the number's: shifting the others out takes half of the time of making it.
         raw = self.raw64(math.prod(shape))
-        raw <<= np.uint64(11)
-        return (raw < math.ceil(p * 2**53) << 11).reshape(shape)
+        raw <<= _OTHER_BITS
+        drawn: NDArray[np.bool_] = raw < _limit(p)
+        return drawn.reshape(shape)
 
     @drawing
     def bernoulli_like(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
@@ -227,6 +231,17 @@ class Generator(Stream):
             accepted = math.log(v) + math.log(1.1239 + 1.1328 / (b - 3.4)) - math.log(a / (us * us) + b)
             if accepted <= -rate + k * math.log(rate) - math.lgamma(k + 1):
                 return k
+
+
+# Arrays of one number: beside a few thousand others they take half of the time of Python's numbers.
+_OTHER_BITS = np.array(11, np.uint64)
+
+
+@lru_cache(maxsize=64)
+def _limit(p: float) -> Any:
+    """Below which numbers of 64 bits, of which the upper 53 count, come up with probability `p`."""
+    limit = math.ceil(p * 2**53) << 11
+    return np.array(limit, np.uint64) if p < 1 else limit
 
 
 def scattered(x: Any) -> bool:

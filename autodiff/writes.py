@@ -6,6 +6,7 @@ looks into the log only when something was written after the node.
 
 from __future__ import annotations
 
+from sys import getrefcount
 from threading import RLock
 from typing import Any
 from weakref import ref
@@ -39,6 +40,17 @@ def record_write(*arrays: np.ndarray, by: str = "an update in place") -> None:
                 _times[id(root)] = [now, by, _forgetting(root)]
             else:
                 known[0], known[1] = now, by
+
+
+def record_write_if_shared(array: np.ndarray) -> None:
+    """`record_write`, unless only one tensor and the caller's own variable hold the array, and so no node saved it.
+
+    Batch norm writes its averages in each forward pass: that made the backward pass look up what older nodes saved, at
+    1 µs a node.
+    """
+    # Four references: those of the tensor, of the caller, of this frame and of getrefcount.
+    if array.base is not None or getrefcount(array) > 4:
+        record_write(array)
 
 
 def _forgetting(root: np.ndarray) -> ref[Any]:

@@ -5,9 +5,10 @@ from typing import Any
 import autodiff as ad
 from autodiff.op import OpError
 from autodiff.tensor import Tensor
-from autodiff.writes import record_write
+from autodiff.writes import record_write_if_shared
 from nn import functional as F
 from nn import init
+from nn.functional.standardize_arrays import number
 from nn.lazy import LazyModuleMixin
 from nn.module import Module
 from nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
@@ -94,8 +95,8 @@ class _BatchNorm(_RunningNorm):
         if tracked is not None:
             # Not by add_(1), which takes 6 µs.
             count = tracked.array
-            count += 1
-            record_write(count)
+            count += number(1, count.dtype)
+            record_write_if_shared(count)
         return output
 
 

@@ -75,7 +75,7 @@ def recorded_calls(loss: Tensor) -> list[Call]:
             continue
         both = zip(node.operands(), node.parents(), strict=True)
         inputs = tuple(_input(kept, parent, known, node.time) for kept, parent in both)
-        params, again = _independent(node.params), getattr(node.op, "record", None)
+        params, again = node.params or {}, getattr(node.op, "record", None)
         if known[node] is None and again is not None and not any(x is UNKNOWN for x in inputs):
             known[node] = _replayed(again, inputs, params, node)
         y = UNKNOWN if known[node] is None else known[node]
@@ -92,14 +92,6 @@ def _replayed(again: Callable[..., Tensor], inputs: Sequence[Any], params: dict[
     except Exception:
         return None
     return wrap(y.array, node) if y.shape == node.shape else None
-
-
-def _independent(params: dict[str, Any] | None) -> dict[str, Any]:
-    """The params without what the caller had computed of the inputs, which holds for these alone.
-
-    Batch norm hands its op the moments as `known`; without them the op computes them itself.
-    """
-    return {key: None if key == "known" else value for key, value in (params or {}).items()}
 
 
 def _value(node: Node, loss: Tensor) -> Tensor | None:
@@ -218,7 +210,7 @@ def _recorded(frame: FrameType, result: Tensor) -> Call | None:
     return Call(
         op.name,
         tuple(inputs),
-        _independent(values.get("params")),
+        values.get("params") or {},
         result,
         node,
         user_line(frame),

@@ -9,6 +9,7 @@ from autodiff.op import OpError
 from autodiff.random import default_generator, laid_out
 from autodiff.tensor import Tensor, wrap
 from nn.functional.inplace import write_into
+from nn.functional.standardize_arrays import number
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -111,7 +112,8 @@ def _dropout(input: Tensor, mask_shape: tuple[int, ...], p: float, training: boo
         return input
     keep = 1.0 - p
     mask = _drawn(input, mask_shape, keep) if keep else np.zeros(mask_shape, np.bool_)
-    output = input * wrap(np.divide(mask, keep or 1.0, dtype=input.dtype))
+    dtype = input.array.dtype
+    output = input * wrap(np.divide(mask, number(keep or 1.0, dtype), dtype=dtype))
     return write_into(input, output) if inplace else output
 
 

@@ -1,4 +1,4 @@
-"""Loops for `autodiff.compiled`: activations, and the normalisation of groups of channels."""
+"""Loops for `autodiff.compiled`: activations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.compiled import compiled, summing
+from autodiff.compiled import compiled
 from autodiff.ops.error_function import ERFCX
 from autodiff.ops.loops import ONE, ZERO, exp_of_sum, logistic, single
 
@@ -73,44 +73,3 @@ def hardswish_slope(g: Array, x: Array, out: Array) -> None:
     for i in range(g.size):
         inside = g[i] * (x[i] / THREE + HALF)
         out[i] = ZERO if x[i] <= -THREE else (inside if x[i] < THREE else g[i])
-
-
-@summing
-def layer_norm(x: Array, y: Array, means: Array, factors: Array, weight: Array, bias: Array, eps: Any) -> None:
-    """The rows of `x` (rows, n) by their statistics, which are put into `means` and `factors` (rows)."""
-    rows, n = x.shape
-    scale = ONE / single(n)
-    for row in range(rows):
-        total = ZERO
-        for i in range(n):
-            total += x[row, i]
-        mean, total = total * scale, ZERO
-        for i in range(n):
-            d = x[row, i] - mean
-            total += d * d
-        factor = ONE / single(math.sqrt(total * scale + eps))
-        means[row], factors[row] = mean, factor
-        for i in range(n):
-            y[row, i] = (x[row, i] - mean) * factor * weight[i] + bias[i]
-
-
-@summing
-def layer_norm_slope(
-    g: Array, x: Array, out: Array, means: Array, factors: Array, weight: Array, of_weight: Array, of_bias: Array
-) -> None:
-    """The gradients of `layer_norm`; those of weight and bias are added to `of_weight` and `of_bias`."""
-    rows, n = g.shape
-    scale = ONE / single(n)
-    for row in range(rows):
-        mean, factor = means[row], factors[row]
-        one, two = ZERO, ZERO
-        for i in range(n):
-            d, slope = (x[row, i] - mean) * factor, g[row, i] * weight[i]
-            one += slope
-            two += slope * d
-            of_weight[i] += g[row, i] * d
-            of_bias[i] += g[row, i]
-        one, two = one * scale, two * scale
-        for i in range(n):
-            d = (x[row, i] - mean) * factor
-            out[row, i] = (g[row, i] * weight[i] - one - d * two) * factor

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 import autodiff as ad
-from autodiff import writes
 from autodiff.op import OpError, describe
 from autodiff.ops.conversion import floating
 from autodiff.tensor import Array, Tensor, wrap
-from nn.functional.standardize import View, moments, scale_and_shift, standardize
+from autodiff.writes import record_write_if_shared
+from nn.functional.standardize import scale_and_shift, standardize
+from nn.functional.standardize_arrays import View, number
 
 
 def batch_norm(
@@ -50,12 +51,11 @@ def batch_norm(
             f"batch_norm expected more than one value per channel in training, got an input of shape {shape}; "
             f"use a larger batch, or evaluation mode (model.eval())"
         )
-    known = None
-    if running_mean is not None or running_var is not None:
-        known = mean, var = moments(input.array, view)
-        _move(running_mean, mean, momentum)
-        _move(running_var, var * (count / (count - 1)), momentum)
-    y: Tensor = standardize(input, weight, bias, view=view, groups=None, eps=eps, centred=True, known=known)
+    moments: list[Array] | None = None if running_mean is None and running_var is None else []
+    y: Tensor = standardize(input, weight, bias, view=view, groups=None, eps=eps, centred=True, moments=moments)
+    if moments:
+        _move(running_mean, moments[0], momentum)
+        _move(running_var, moments[1], momentum, count / (count - 1))
     return y
 
 
@@ -92,12 +92,12 @@ def instance_norm(
         raise ValueError(
             f"instance_norm expected more than one value in each channel of a sample, got an input of shape {shape}"
         )
-    known = None
-    if running_mean is not None or running_var is not None:
-        known = mean, var = moments(input.array, view, channels)
-        _move(running_mean, mean.reshape(samples, channels).mean(0), momentum)
-        _move(running_var, var.reshape(samples, channels).mean(0) * (inner / (inner - 1)), momentum)
-    y: Tensor = standardize(input, weight, bias, view=view, groups=channels, eps=eps, centred=True, known=known)
+    moments: list[Array] | None = None if running_mean is None and running_var is None else []
+    y: Tensor = standardize(input, weight, bias, view=view, groups=channels, eps=eps, centred=True, moments=moments)
+    if moments:
+        mean, var = (statistic.reshape(samples, channels).mean(0) for statistic in moments)
+        _move(running_mean, mean, momentum)
+        _move(running_var, var, momentum, inner / (inner - 1))
     return y
 
 
@@ -125,7 +125,7 @@ def group_norm(
     if samples * (channels // num_groups) * inner == 1:
         raise ValueError(f"group_norm expected more than one value in each group, got an input of shape {shape}")
     x, view = floating("group_norm", input), (samples, channels, inner)
-    y: Tensor = standardize(x, weight, bias, view=view, groups=num_groups, eps=eps, centred=True, known=None)
+    y: Tensor = standardize(x, weight, bias, view=view, groups=num_groups, eps=eps, centred=True, moments=None)
     return y
 
 
@@ -147,7 +147,7 @@ def layer_norm(
             [-1.0000,  1.0000]])
     """
     rows, size = _rows_and_size("layer_norm", input, normalized_shape, weight, bias)
-    y: Tensor = standardize(input, weight, bias, view=(rows, size, 1), groups=1, eps=eps, centred=True, known=None)
+    y: Tensor = standardize(input, weight, bias, view=(rows, size, 1), groups=1, eps=eps, centred=True, moments=None)
     return y
 
 
@@ -166,7 +166,7 @@ def rms_norm(
     rows, size = _rows_and_size("rms_norm", input, normalized_shape, weight, None)
     if eps is None:
         eps = float(np.finfo(input.dtype).eps)
-    y: Tensor = standardize(input, weight, None, view=(rows, size, 1), groups=1, eps=eps, centred=False, known=None)
+    y: Tensor = standardize(input, weight, None, view=(rows, size, 1), groups=1, eps=eps, centred=False, moments=None)
     return y
 
 
@@ -251,9 +251,10 @@ def _by_running_statistics(
     return y
 
 
-def _move(running: Tensor | None, batch: Array, momentum: float) -> None:
+def _move(running: Tensor | None, batch: Array, momentum: float, factor: float = 1.0) -> None:
+    """Move running statistics towards those of a batch times `factor`."""
     if running is not None:
         array = running.array
-        array *= 1 - momentum
-        array += momentum * batch.reshape(-1)
-        writes.record_write(array)
+        array *= number(1 - momentum, array.dtype)
+        array += batch * number(momentum * factor, batch.dtype)
+        record_write_if_shared(array)

@@ -17,7 +17,7 @@ def _standardize(draw: Draw, op: Op) -> Case:
     inputs = uniform(draw, (shape, -3, 3), ((view[1],), -2, 2), ((view[1],), -2, 2))
     return Case(
         [x if not i or not absent >> i - 1 & 1 else None for i, x in enumerate(inputs)],
-        {"view": view, "groups": groups, "eps": eps, "centred": centred, "known": None},
+        {"view": view, "groups": groups, "eps": eps, "centred": centred, "moments": None},
     )
 
 

@@ -13,13 +13,18 @@ from autodiff import compiled
 from autodiff.compiled import loop_named
 from autodiff.ops import loops
 from nn.functional import loops as loops_of_nn
-from nn.functional import recurrent_loops
+from nn.functional import recurrent_loops, standardize_loops
 
 F = nn.functional
 
 
 def affine(x: Any) -> list[Any]:
     return [ad.linspace(-1, 2, x.shape[1], dtype=x.dtype), ad.linspace(0, 1, x.shape[1], dtype=x.dtype)]
+
+
+def twice(x: Any) -> Any:
+    """One sample of twice as many channels as `x` has rows."""
+    return ad.cat([x, x * 0.5]).unsqueeze(0)
 
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -33,6 +38,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "log_softmax": lambda x: F.log_softmax(x, -1),
     "layer_norm": lambda x: F.layer_norm(x, x.shape[1:], *affine(x)),
     "layer_norm_alone": lambda x: F.layer_norm(x, x.shape[1:]),
+    "batch_norm": lambda x: F.batch_norm(x, None, None, *affine(x), training=True),
+    "batch_norm_alone": lambda x: F.batch_norm(x, None, None, training=True),
+    "batch_norm_1d": lambda x: F.batch_norm(ad.stack([x, x * 0.5]), None, None, *affine(x.T), training=True),
+    "group_norm": lambda x: F.group_norm(twice(x), 2, *affine(twice(x))),
+    "instance_norm": lambda x: F.instance_norm(ad.stack([x, x * 0.5])),
     "cross_entropy": lambda x: F.cross_entropy(x, ad.arange(len(x)) % x.shape[1]),
 }
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1e-30, 1e30, -1e30], np.float32)
@@ -98,6 +108,7 @@ def test_as_python_too(name: str, monkeypatch: Any) -> None:
     monkeypatch.setattr("autodiff.ops.blocks.LARGE", 8)
     # Imported above, the loops are Python where numba is not.
     assert loops_of_nn.gelu
+    assert standardize_loops.rows
     check_beside_float64(CALLS[name], (40, 3))
 
 
@@ -123,17 +134,38 @@ def test_the_exponential_is_within_one_place_from_the_least_number_to_infinity()
 
 
 @needs_numba
-def test_gradients_of_the_factors_and_shifts_of_layer_norm() -> None:
+@pytest.mark.parametrize(
+    ("shape", "parameters", "call"),
+    [
+        ((300, 2, 70), (2, 70), lambda x, *parameters: F.layer_norm(x, (2, 70), *parameters)),
+        ((300, 140), (140,), lambda x, *parameters: F.batch_norm(x, None, None, *parameters, training=True)),
+        ((30, 14, 100), (14,), lambda x, *parameters: F.batch_norm(x, None, None, *parameters, training=True)),
+        ((30, 14, 100), (14,), lambda x, *parameters: F.group_norm(x, 7, *parameters)),
+    ],
+    ids=["rows", "columns", "channels", "groups"],
+)
+def test_gradients_of_factors_and_shifts(shape: Any, parameters: Any, call: Any, monkeypatch: Any) -> None:
+    # Several parts, of which each has sums of its own.
+    monkeypatch.setattr("nn.functional.standardize.PART", 5000)
     found = []
     for dtype in (np.float32, np.float64):
-        x = ad.from_numpy(numbers((300, 2, 70), dtype)).requires_grad_()
-        weight, bias = (ad.ones(2, 70, dtype=x.dtype).requires_grad_() for _ in range(2))
-        g = ad.from_numpy(np.random.default_rng(1).standard_normal((70, 2, 300)).astype(np.float32).astype(dtype))
+        x = ad.from_numpy(numbers(shape, dtype)).requires_grad_()
+        weight, bias = (ad.ones(*parameters, dtype=x.dtype).requires_grad_() for _ in range(2))
+        g = ad.from_numpy(np.random.default_rng(1).standard_normal(shape[::-1]).astype(np.float32).astype(dtype))
         # A gradient that is not in C's order.
-        F.layer_norm(x, (2, 70), weight, bias).backward(g.permute(2, 1, 0))
+        call(x, weight, bias).backward(g.permute(*range(len(shape))[::-1]))
         found.append([part.grad.numpy() for part in (x, weight, bias)])
     for got, wanted in zip(*found, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=2e-5)
+
+
+@needs_numba
+def test_running_averages_of_the_loops() -> None:
+    x = ad.from_numpy(numbers((300, 140), np.float32))
+    module = nn.BatchNorm1d(140, momentum=1.0)
+    module(x)
+    np.testing.assert_allclose(module.running_mean.numpy(), x.double().mean(0).numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(module.running_var.numpy(), x.double().var(0).numpy(), rtol=1e-6)
 
 
 @needs_numba
