@@ -48,9 +48,26 @@ def record_write_if_shared(array: np.ndarray) -> None:
     Batch norm writes its averages in each forward pass: that made the backward pass look up what older nodes saved, at
     1 µs a node.
     """
-    # Four references: those of the tensor, of the caller, of this frame and of getrefcount.
-    if array.base is not None or getrefcount(array) > 4:
+    if array.base is not None or _references(array) > _ALONE:
         record_write(array)
+
+
+def _references(array: np.ndarray) -> int:
+    return getrefcount(array)
+
+
+def _counted(array: np.ndarray) -> int:
+    return _references(array)
+
+
+def _of_one_holder() -> int:
+    """How many references `record_write_if_shared` counts of an array that nothing else holds: it depends on Python."""
+    holder = [np.empty(0)]
+    array = holder[0]
+    return _counted(array)
+
+
+_ALONE = _of_one_holder()
 
 
 def _forgetting(root: np.ndarray) -> ref[Any]:
