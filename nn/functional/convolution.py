@@ -19,6 +19,7 @@ from autodiff.recorders import operation
 from autodiff.tensor import Array
 from autodiff.threads import share_products
 from nn.functional.grouped_samples import W, X, Y, of_samples
+from nn.functional.rows import rows_of
 from nn.functional.windows import Windows
 
 MODERATE = Interval(-3, 3)
@@ -30,10 +31,6 @@ def _grouped(x: Array, groups: int, axis: int) -> Array:
     return np.ascontiguousarray(x).reshape(
         *x.shape[:axis], groups, x.shape[axis] // groups, math.prod(x.shape[axis + 1 :])
     )
-
-
-def _beside_channels(bias: Array, ndim: int) -> Array:
-    return bias.reshape(-1, *(1,) * (ndim - 2))
 
 
 def _in_float32(kernel: Callable[..., Array]) -> Callable[..., Array]:
@@ -51,19 +48,25 @@ def _in_float32(kernel: Callable[..., Array]) -> Callable[..., Array]:
 Work = Callable[..., Any]
 # A block of samples has at least so many bytes of columns, and there are at most so many blocks.
 BLOCK, BLOCKS = 1 << 19, 8
-# Where so few windows stand side by side, at least so many samples are laid side by side instead. Copies of short runs
-# of memory cost their number: 3 by 3 windows on 4 by 4 entries take 12 ms instead of 16. Turning takes 0.3 ns a number.
-SHORT, TURNED = 8, 16
+# Where so few windows stand side by side, samples are laid side by side instead, at least TURNED of them: copies of
+# short runs of memory cost their number. Turning takes 0.3 to 0.7 ns a number, which products of rows earn sooner.
+SHORT, SHORT_ROWS, TURNED = 8, 16, 32
 
 
-def _in_blocks(work: Work, x: Array, y: Array, window: Size, count: Size, fills: bool, **steps: Size) -> list[Any]:
+def _in_blocks(
+    work: Work, x: Array, y: Array, shape: Size, count: Size, groups: int, fills: bool, bias: Array | None = None,
+    **steps: Size,
+) -> list[Any]:  # fmt: skip
     """What `work` gives for some samples of `x` and `y` at a time; threads share the blocks.
 
-    Where there are few windows side by side, it gets the samples as a last axis, of windows of length 1.
+    If it `fills` y, the bias is added to that. The weight has the given `shape`. Where there are few windows side by
+    side, `work` gets the samples as a last axis, of windows of length 1.
     """
+    window = shape[2:]
     nbytes = math.prod(window) * math.prod(count) * x.shape[1] * x.itemsize
-    turned = count[-1] <= SHORT and len(x) > 1 and math.prod(window) > 1
-    blocks = max(1, min(BLOCKS, len(x) * nbytes // BLOCK, len(x) // TURNED if turned else len(x)))
+    short = SHORT_ROWS if _by_rows(shape, groups, **steps) else SHORT
+    turned = count[-1] <= short and len(x) > 1 and math.prod(window) > 1
+    blocks = max(1, min(BLOCKS, len(x) // TURNED if turned else len(x), len(x) * nbytes // BLOCK))
     if turned:
         window, steps = (*window, 1), {name: (*each, name != "padding") for name, each in steps.items()}
     results: list[Any] = [None] * blocks
@@ -72,27 +75,57 @@ def _in_blocks(work: Work, x: Array, y: Array, window: Size, count: Size, fills:
         part = slice(i * len(x) // blocks, (i + 1) * len(x) // blocks)
         xs, ys = x[part], y[part]
         if turned:
-            xs = _samples_last(xs)
-            ys = np.empty((1, *y.shape[1:], len(ys)), y.dtype) if fills else _samples_last(ys)
+            xs = np.ascontiguousarray(np.moveaxis(xs, 0, -1))[None]
+            ys = np.empty((1, *y.shape[1:], len(ys)), y.dtype) if fills else np.moveaxis(ys, 0, -1)[None]
         results[i] = work(xs, ys, window, **steps)
         if turned and fills:
             y[part] = np.moveaxis(ys[0], -1, 0)
+        if bias is not None:
+            y[part] += bias
 
     share_products(run, blocks)
     return results
 
 
-def _samples_last(x: Array) -> Array:
-    return np.ascontiguousarray(np.moveaxis(x, 0, -1))[None]
+# OpenBLAS multiplies matrices of up to so many products without packing them first, and is fastest where the columns
+# are a multiple of 64: 32 by 288 times 288 by 1024 takes 0.136 ms at once, and 0.085 in 16 parts.
+UNPACKED, COLUMNS = 10**6, 64
+# Products with fewer entries of windows, and of fewer windows in a row, are not worth being apart.
+ENTRIES, ROW, LONG = 24, 24, 128
+
+
+def _by_rows(shape: Size, groups: int, stride: Size, padding: Size, dilation: Size) -> bool:
+    """Whether a weight of this shape is small enough, and not too small, for products for each row of windows."""
+    outputs, entries = shape[0] // groups, math.prod(shape[1:])
+    return dilation[0] == 1 and math.prod(shape[2:]) > 1 and ENTRIES <= entries <= UNPACKED // COLUMNS // outputs
+
+
+def _multiply(a: Array, b: Array, out: Array) -> None:
+    """np.matmul, some columns at a time where that is faster."""
+    n, count = b.shape[-1], b.shape[-1] // COLUMNS
+    if count < 2 or not ENTRIES <= a.shape[-1] <= UNPACKED // COLUMNS // a.shape[-2]:
+        np.matmul(a, b, out=out)
+        return
+    whole = count * COLUMNS
+    b_parts, parts = (x[..., :whole].reshape(*x.shape[:-1], count, -1).swapaxes(-2, -3) for x in (b, out))
+    np.matmul(a[..., None, :, :], b_parts, out=parts)
+    if whole < n:
+        np.matmul(a, b[..., whole:], out=out[..., whole:])
 
 
 def _convolve(x: Array, y: Array, weight: Array, groups: int, **steps: Size) -> None:
     """Put the convolution of `x` by `weight` into `y`."""
-    windows = Windows(x.shape, weight.shape[2:], y.shape[2:], y.dtype, groups=groups, **steps)
-    out = y if y.flags.c_contiguous else np.empty(y.shape, y.dtype)
-    matrix, outputs = _grouped(weight, groups, 0), _grouped(out, groups, 1)
-    for samples, part, columns in windows.gather(x):
-        np.matmul(matrix, columns, out=outputs[samples, ..., part])
+    out, window, count = y if y.flags.c_contiguous else np.empty(y.shape, y.dtype), weight.shape[2:], y.shape[2:]
+    if _by_rows(weight.shape, groups, **steps) and math.prod(count[1:]) >= ROW:
+        rows = rows_of(x.shape[1:], window, count, groups=groups, **steps)
+        matrix, outputs = _grouped(weight.swapaxes(1, 2), groups, 0)[:, None], rows.outputs(out)
+        for samples, columns in rows.gather(x):
+            _multiply(matrix, columns, outputs[samples].swapaxes(2, 3))
+    else:
+        windows = Windows(x.shape, window, count, y.dtype, groups=groups, **steps)
+        matrix, outputs = _grouped(weight, groups, 0), _grouped(out, groups, 1)
+        for samples, part, columns in windows.gather(x):
+            _multiply(matrix, columns, outputs[samples, ..., part])
     if out is not y:
         y[...] = out
 
@@ -128,10 +161,20 @@ def _phases(length: int, kernel: int, stride: int, padding: int, dilation: int) 
     return found
 
 
-def _correlate(x: Array, y: Array, window: Size, groups: int, **steps: Size) -> Array:
-    """The adjoint by the weight, (groups, entries of a window, outputs)."""
-    windows = Windows(x.shape, window, y.shape[2:], x.dtype, groups=groups, **steps)
-    total = np.zeros((groups, windows.rows, y.shape[1] // groups), x.dtype)
+def _correlate(x: Array, y: Array, shape: Size, groups: int, **steps: Size) -> Array:
+    """The adjoint by the weight of that shape, (groups, C * entries of a window, outputs)."""
+    window, count = shape[2:], y.shape[2:]
+    total = np.zeros((groups, math.prod(shape[1:]), y.shape[1] // groups), x.dtype)
+    if _by_rows(shape, groups, **steps) and math.prod(count[1:]) >= LONG:
+        rows = rows_of(x.shape[1:], window, count, groups=groups, **steps)
+        outputs = np.ascontiguousarray(np.moveaxis(y, 1, -1))
+        outputs = np.moveaxis(outputs.reshape(len(y), rows.count, rows.row, groups, -1), 3, 1)
+        for samples, columns in rows.gather(x):
+            total += np.add.reduce(np.matmul(columns, outputs[samples]), (0, 2))
+        # The entries along the first axis come first here.
+        first = total.reshape(groups, window[0], shape[1], -1, total.shape[-1])
+        return first.swapaxes(1, 2).reshape(total.shape)
+    windows = Windows(x.shape, window, count, x.dtype, groups=groups, **steps)
     outputs = _grouped(y, groups, 1)
     for samples, part, columns in windows.gather(x):
         # This way around OpenBLAS takes two thirds of the time, or half of it.
@@ -139,51 +182,47 @@ def _correlate(x: Array, y: Array, window: Size, groups: int, **steps: Size) -> 
     return total
 
 
+def _applied(
+    apply: Work, x: Array, weight: Array, bias: Array | None, y_shape: Size, count: Size, groups: int, **steps: Size
+) -> Array:
+    """What `apply` makes of `x` and `weight`, with `count` windows, plus the bias."""
+    dtype = np.result_type(x, weight, x if bias is None else bias)
+    y, bias = np.empty(y_shape, dtype), None if bias is None else bias.reshape(-1, *(1,) * (x.ndim - 2))
+    if not (x.size and weight.size):
+        y[...] = 0 if bias is None else bias
+        return y
+    x, weight = x.astype(dtype, copy=False), weight.astype(dtype, copy=False)
+
+    def work(x: Array, y: Array, window: Size, **steps: Size) -> None:
+        apply(x, y, weight.reshape(*weight.shape[:2], *window), groups, **steps)
+
+    _in_blocks(work, x, y, weight.shape, count, groups, True, bias, **steps)
+    return y
+
+
 @_in_float32
 def _convolution_kernel(x: Array, weight: Array, bias: Array | None, size: Size, groups: int, **steps: Size) -> Array:
-    dtype = np.result_type(x, weight, x if bias is None else bias)
-    y = np.zeros((len(x), len(weight), *size), dtype)
-    if x.size and weight.size:
-        x, weight = x.astype(dtype, copy=False), weight.astype(dtype, copy=False)
-
-        def work(x: Array, y: Array, window: Size, **steps: Size) -> None:
-            _convolve(x, y, weight.reshape(*weight.shape[:2], *window), groups, **steps)
-
-        _in_blocks(work, x, y, weight.shape[2:], size, True, **steps)
-    if bias is not None:
-        y += _beside_channels(bias, y.ndim)
-    return y
+    return _applied(_convolve, x, weight, bias, (len(x), len(weight), *size), size, groups, **steps)
 
 
 @_in_float32
 def _transpose_kernel(x: Array, weight: Array, bias: Array | None, size: Size, groups: int, **steps: Size) -> Array:
-    dtype = np.result_type(x, weight, x if bias is None else bias)
-    y = np.zeros((len(x), weight.shape[1] * groups, *size), dtype)
-    if x.size and weight.size:
-        x, weight = x.astype(dtype, copy=False), weight.astype(dtype, copy=False)
-
-        def work(x: Array, y: Array, window: Size, **steps: Size) -> None:
-            _convolve_back(x, y, weight.reshape(*weight.shape[:2], *window), groups, **steps)
-
-        _in_blocks(work, x, y, weight.shape[2:], x.shape[2:], True, **steps)
-    if bias is not None:
-        y += _beside_channels(bias, y.ndim)
-    return y
+    shape = (len(x), weight.shape[1] * groups, *size)
+    return _applied(_convolve_back, x, weight, bias, shape, x.shape[2:], groups, **steps)
 
 
 @_in_float32
 def _weight_kernel(x: Array, y: Array, size: Size, groups: int, **steps: Size) -> Array:
-    dtype = np.result_type(x, y)
-    outputs, inputs = y.shape[1], x.shape[1] // groups
+    dtype, shape = np.result_type(x, y), (y.shape[1], x.shape[1] // groups, *size)
     if not (x.size and y.size):
-        return np.zeros((outputs, inputs, *size), dtype)
+        return np.zeros(shape, dtype)
     x, y = x.astype(dtype, copy=False), y.astype(dtype, copy=False)
 
     def work(x: Array, y: Array, window: Size, **steps: Size) -> Array:
-        return _correlate(x, y, window, groups, **steps)
+        return _correlate(x, y, (*shape[:2], *window), groups, **steps)
 
-    total: Array = sum(_in_blocks(work, x, y, size, y.shape[2:], False, **steps))
-    return total.swapaxes(1, 2).reshape(outputs, inputs, *size)
+    total: Array = sum(_in_blocks(work, x, y, shape, y.shape[2:], groups, False, **steps))
+    return total.swapaxes(1, 2).reshape(shape)
 
 
 def _sum_channels(g: Any) -> Any:
