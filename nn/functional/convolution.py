@@ -19,7 +19,7 @@ from autodiff.recorders import operation
 from autodiff.tensor import Array
 from autodiff.threads import share_products
 from nn.functional.grouped_samples import W, X, Y, of_samples
-from nn.functional.rows import rows_of
+from nn.functional.rows import Rows, rows_of
 from nn.functional.windows import Windows
 
 MODERATE = Interval(-3, 3)
@@ -54,7 +54,7 @@ SHORT, SHORT_ROWS, TURNED = 8, 16, 32
 
 
 def _in_blocks(
-    work: Work, x: Array, y: Array, shape: Size, count: Size, groups: int, fills: bool, bias: Array | None = None,
+    work: Work, x: Array, y: Array, shape: Size, count: Size, groups: int, fills: bool, bias: Array | None,
     **steps: Size,
 ) -> list[Any]:  # fmt: skip
     """What `work` gives for some samples of `x` and `y` at a time; threads share the blocks.
@@ -103,7 +103,7 @@ def _by_rows(shape: Size, groups: int, stride: Size, padding: Size, dilation: Si
 def _multiply(a: Array, b: Array, out: Array) -> None:
     """np.matmul, some columns at a time where that is faster."""
     n, count = b.shape[-1], b.shape[-1] // COLUMNS
-    if count < 2 or not ENTRIES <= a.shape[-1] <= UNPACKED // COLUMNS // a.shape[-2]:
+    if count < 2 or a.shape[-2] < 4 or not ENTRIES <= a.shape[-1] <= UNPACKED // COLUMNS // a.shape[-2]:
         np.matmul(a, b, out=out)
         return
     whole = count * COLUMNS
@@ -118,9 +118,10 @@ def _convolve(x: Array, y: Array, weight: Array, groups: int, **steps: Size) -> 
     out, window, count = y if y.flags.c_contiguous else np.empty(y.shape, y.dtype), weight.shape[2:], y.shape[2:]
     if _by_rows(weight.shape, groups, **steps) and math.prod(count[1:]) >= ROW:
         rows = rows_of(x.shape[1:], window, count, groups=groups, **steps)
-        matrix, outputs = _grouped(weight.swapaxes(1, 2), groups, 0)[:, None], rows.outputs(out)
+        matrix = _grouped(weight.swapaxes(1, 2), groups, 0)[:, None]
+        outputs = out.reshape(len(x), groups, -1, count[0], math.prod(count[1:])).swapaxes(2, 3)
         for samples, columns in rows.gather(x):
-            _multiply(matrix, columns, outputs[samples].swapaxes(2, 3))
+            _multiply(matrix, columns[:, :, 0], outputs[samples])
     else:
         windows = Windows(x.shape, window, count, y.dtype, groups=groups, **steps)
         matrix, outputs = _grouped(weight, groups, 0), _grouped(out, groups, 1)
@@ -163,34 +164,55 @@ def _phases(length: int, kernel: int, stride: int, padding: int, dilation: int) 
 
 def _correlate(x: Array, y: Array, shape: Size, groups: int, **steps: Size) -> Array:
     """The adjoint by the weight of that shape, (groups, C * entries of a window, outputs)."""
-    window, count = shape[2:], y.shape[2:]
-    total = np.zeros((groups, math.prod(shape[1:]), y.shape[1] // groups), x.dtype)
-    if _by_rows(shape, groups, **steps) and math.prod(count[1:]) >= LONG:
-        rows = rows_of(x.shape[1:], window, count, groups=groups, **steps)
-        outputs = np.ascontiguousarray(np.moveaxis(y, 1, -1))
-        outputs = np.moveaxis(outputs.reshape(len(y), rows.count, rows.row, groups, -1), 3, 1)
+    window, count, outputs = shape[2:], y.shape[2:], y.shape[1] // groups
+    rows = _rows_for_weight(x, shape, groups, count, **steps)
+    total = np.zeros((groups, math.prod(shape[1:]), outputs), x.dtype)
+    if rows is not None:
         for samples, columns in rows.gather(x):
-            total += np.add.reduce(np.matmul(columns, outputs[samples]), (0, 2))
-        # The entries along the first axis come first here.
-        first = total.reshape(groups, window[0], shape[1], -1, total.shape[-1])
+            across = _outputs_last(y[samples]).reshape(len(columns), *columns.shape[3:6:2], groups, outputs)
+            products = np.matmul(columns, np.moveaxis(across, 3, 1)[:, :, None])
+            total += np.add.reduce(np.add.reduce(products, 3), 0).reshape(total.shape)
+        first = total.reshape(groups, window[0], shape[1], -1, outputs)
         return first.swapaxes(1, 2).reshape(total.shape)
     windows = Windows(x.shape, window, count, x.dtype, groups=groups, **steps)
-    outputs = _grouped(y, groups, 1)
+    across = _grouped(y, groups, 1).swapaxes(-1, -2)
     for samples, part, columns in windows.gather(x):
         # This way around OpenBLAS takes two thirds of the time, or half of it.
-        total += np.add.reduce(np.matmul(columns, outputs[samples, ..., part].swapaxes(-1, -2)), 0)
+        total += np.add.reduce(np.matmul(columns, across[samples, :, part]), 0)
     return total
 
 
+def _rows_for_weight(x: Array, shape: Size, groups: int, count: Size, **steps: Size) -> Rows | None:
+    """Windows that overlap in memory, for a weight of that shape, where sums over them are fast."""
+    rows = {"shape": x.shape[1:], "window": shape[2:], "count": count, "groups": groups, **steps}
+    row, others = math.prod(count[1:]), math.prod(shape[1:]) // shape[2]
+    if row >= LONG and _by_rows(shape, groups, **steps):
+        return rows_of(**rows)
+    if len(count) < 2 or row < ROW or others < ENTRIES or steps["stride"][0] > 1:
+        return None
+    # Parts that OpenBLAS need not pack, or else all windows at once.
+    span = UNPACKED // (others * shape[0] // groups)
+    return rows_of(**rows, by_entry=True, span=span if span >= LONG else math.prod(count))
+
+
+def _outputs_last(y: Array) -> Array:
+    """`y` with its second axis last in memory; a copy of what lies a power of two apart takes three times as long."""
+    if y.flags.c_contiguous:
+        apart = np.empty((*y.shape[:2], math.prod(y.shape[2:]) + 16), y.dtype)[..., :-16]
+        apart[...] = y.reshape(apart.shape)
+        y = apart
+    return np.ascontiguousarray(np.moveaxis(y, 1, -1))
+
+
 def _applied(
-    apply: Work, x: Array, weight: Array, bias: Array | None, y_shape: Size, count: Size, groups: int, **steps: Size
+    apply: Work, x: Array, weight: Array, bias: Array | None, y_shape: Size, count: Size, groups: int, **steps: Any
 ) -> Array:
     """What `apply` makes of `x` and `weight`, with `count` windows, plus the bias."""
     dtype = np.result_type(x, weight, x if bias is None else bias)
     y, bias = np.empty(y_shape, dtype), None if bias is None else bias.reshape(-1, *(1,) * (x.ndim - 2))
     if not (x.size and weight.size):
-        y[...] = 0 if bias is None else bias
-        return y
+        y[...] = 0
+        return y if bias is None else y + bias
     x, weight = x.astype(dtype, copy=False), weight.astype(dtype, copy=False)
 
     def work(x: Array, y: Array, window: Size, **steps: Size) -> None:
@@ -221,7 +243,7 @@ def _weight_kernel(x: Array, y: Array, size: Size, groups: int, **steps: Size) -
     def work(x: Array, y: Array, window: Size, **steps: Size) -> Array:
         return _correlate(x, y, (*shape[:2], *window), groups, **steps)
 
-    total: Array = sum(_in_blocks(work, x, y, shape, y.shape[2:], groups, False, **steps))
+    total: Array = sum(_in_blocks(work, x, y, shape, y.shape[2:], groups, False, None, **steps))
     return total.swapaxes(1, 2).reshape(shape)
 
 
