@@ -90,20 +90,21 @@ def _in_blocks(
 # OpenBLAS multiplies matrices of up to so many products without packing them first, and is fastest where the columns
 # are a multiple of 64: 32 by 288 times 288 by 1024 takes 0.136 ms at once, and 0.085 in 16 parts.
 UNPACKED, COLUMNS = 10**6, 64
-# Products with fewer entries of windows, and of fewer windows in a row, are not worth being apart.
-ENTRIES, ROW, LONG = 24, 24, 128
+# Products with fewer outputs, fewer entries of windows, and of fewer windows in a row, are not worth being apart.
+OUTPUTS, ENTRIES, ROW, LONG = 4, 24, 24, 128
 
 
 def _by_rows(shape: Size, groups: int, stride: Size, padding: Size, dilation: Size) -> bool:
     """Whether a weight of this shape is small enough, and not too small, for products for each row of windows."""
     outputs, entries = shape[0] // groups, math.prod(shape[1:])
-    return dilation[0] == 1 and math.prod(shape[2:]) > 1 and ENTRIES <= entries <= UNPACKED // COLUMNS // outputs
+    single = len(shape) == 3 or math.prod(shape[2:]) == 1
+    return not single and dilation[0] == 1 and ENTRIES <= entries <= UNPACKED // COLUMNS // outputs
 
 
 def _multiply(a: Array, b: Array, out: Array) -> None:
     """np.matmul, some columns at a time where that is faster."""
     n, count = b.shape[-1], b.shape[-1] // COLUMNS
-    if count < 2 or a.shape[-2] < 4 or not ENTRIES <= a.shape[-1] <= UNPACKED // COLUMNS // a.shape[-2]:
+    if count < 2 or a.shape[-2] < OUTPUTS or not ENTRIES <= a.shape[-1] <= UNPACKED // COLUMNS // a.shape[-2]:
         np.matmul(a, b, out=out)
         return
     whole = count * COLUMNS
@@ -252,8 +253,12 @@ def _sum_channels(g: Any) -> Any:
 
 
 def _sum_channels_fast(g: Array) -> Array:
-    """Along contiguous memory first: a third of the time of np.sum over both axes."""
-    sums: Array = np.add.reduce(np.add.reduce(g.reshape(*g.shape[:2], math.prod(g.shape[2:])), 2), 0)
+    """By a product with ones along contiguous memory first: a fifth of the time of np.sum over both axes."""
+    if g.dtype.char == "e":
+        return np.asarray(_sum_channels(g))
+    length = math.prod(g.shape[2:])
+    rows = g.reshape(g.shape[0] * g.shape[1], length).dot(np.ones(length, g.dtype))
+    sums: Array = np.add.reduce(rows.reshape(g.shape[:2]), 0)
     return sums
 
 
