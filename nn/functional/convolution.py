@@ -64,8 +64,8 @@ def _in_blocks(
     """
     window = shape[2:]
     nbytes = math.prod(window) * math.prod(count) * x.shape[1] * x.itemsize
-    short = SHORT_ROWS if _by_rows(shape, groups, **steps) else SHORT
-    turned = count[-1] <= short and len(x) > 1 and math.prod(window) > 1
+    short = count[-1] <= SHORT or (count[-1] <= SHORT_ROWS and _by_rows(shape, groups, **steps))
+    turned = short and len(x) > 1 and math.prod(window) > 1
     blocks = max(1, min(BLOCKS, len(x) // TURNED if turned else len(x), len(x) * nbytes // BLOCK))
     if turned:
         window, steps = (*window, 1), {name: (*each, name != "padding") for name, each in steps.items()}
@@ -117,7 +117,7 @@ def _multiply(a: Array, b: Array, out: Array) -> None:
 def _convolve(x: Array, y: Array, weight: Array, groups: int, **steps: Size) -> None:
     """Put the convolution of `x` by `weight` into `y`."""
     out, window, count = y if y.flags.c_contiguous else np.empty(y.shape, y.dtype), weight.shape[2:], y.shape[2:]
-    if _by_rows(weight.shape, groups, **steps) and math.prod(count[1:]) >= ROW:
+    if math.prod(count[1:]) >= ROW and _by_rows(weight.shape, groups, **steps):
         rows = rows_of(x.shape[1:], window, count, groups=groups, **steps)
         matrix = _grouped(weight.swapaxes(1, 2), groups, 0)[:, None]
         outputs = out.reshape(len(x), groups, -1, count[0], math.prod(count[1:])).swapaxes(2, 3)
