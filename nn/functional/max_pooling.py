@@ -9,12 +9,15 @@ import numpy as np
 
 from autodiff.domain import Interval
 from autodiff.op import Recorder
+from autodiff.ops.masking import keep
 from autodiff.ops.places import gather, scatter_add
 from autodiff.recorders import operation
 from autodiff.tensor import Array, Tensor, wrap
 from nn.functional.window_sums import Shape, taps
 
 MODERATE = Interval(-3, 3)
+# Where a window has so few entries, and each lies in so few windows, comparing all of them beats looking places up.
+OVERLAP, ENTRIES = 4, 16
 
 
 def _lowest(dtype: Any) -> Any:
@@ -126,16 +129,18 @@ def _max_rule(g: Any, y: Any, x: Any, **window: Shape) -> Any:
 
 
 def _max_rule_fast(g: Array, y: Array, x: Array, **window: Shape) -> Array:
-    """Where windows do not overlap, each place is written once, and nothing is added."""
-    spans = zip(window["kernel"], window["stride"], window["dilation"], strict=True)
-    if any(s < d * (k - 1) + 1 for k, s, d in spans):
-        out: Array = _max_rule(g, y, x, **window)
-        return out
-    index = _find_kernel(x, y, **window)
-    rows = math.prod(x.shape[: x.ndim - len(window["kernel"])])
-    out = np.zeros(x.shape, g.dtype)
-    index = index.reshape(rows, -1) + (np.arange(rows) * (x.size // max(rows, 1)))[:, None]
-    out.reshape(-1)[index.reshape(-1)] = g.reshape(-1)
+    """By comparing all windows with each of their entries at once, faster than looking places up."""
+    if math.prod(window["kernel"]) > min(OVERLAP * math.prod(window["stride"]), ENTRIES) or (y != y).any():
+        found: Array = _max_rule(g, y, x, **window)
+        return found
+    size, out, left = x.shape[x.ndim - len(window["kernel"]) :], np.zeros(x.shape, g.dtype), np.ones(y.shape, bool)
+    names = "kernel", "stride", "padding", "dilation", "count"
+    for parts in product(*(taps(*axis) for axis in zip(size, *(window[name] for name in names), strict=True))):
+        source, target = ((..., *(part[i] for part in parts)) for i in (0, 1))
+        largest = x[source] == y[target]
+        largest &= left[target]
+        left[target] ^= largest
+        out[source] += keep(largest, g[target])
     return out
 
 

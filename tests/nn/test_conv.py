@@ -13,7 +13,7 @@ import nn
 from autodiff.op import OpError
 from autodiff.tensor import Array
 from nn import functional as F
-from nn.functional import convolution, windows
+from nn.functional import convolution, rows, windows
 from nn.testing.convolution import Drawn
 
 
@@ -34,17 +34,30 @@ def by_definition(x: Array, weight: Array, drawn: Drawn) -> Array:
     return y
 
 
+# What makes small convolutions take each of the ways of large ones: columns, and windows that overlap in memory, of
+# which the gradient by the weight reads rows that are long, or all windows for each entry along the first axis.
+ANY = {"ENTRIES": 1, "ROW": 1, "COLUMNS": 2, "OUTPUTS": 1}
+WAYS = {
+    "columns": {},
+    "rows": ANY | {"LONG": 1},
+    "entries": ANY | {"LONG": 10**9},
+    "parts": ANY | {"LONG": 4, "UNPACKED": 400},
+}
+
+
 @pytest.mark.parametrize("short", [0, 8])
-@pytest.mark.parametrize("budget", [1, 300, 1 << 19])
+@pytest.mark.parametrize("way", WAYS)
 @given(data=st.data())
-def test_convolution_is_its_definition(budget: int, short: int, data: st.DataObject) -> None:
+def test_convolution_is_its_definition(way: str, short: int, data: st.DataObject) -> None:
     """However many windows are laid out at a time, in as many blocks of samples, and whichever axis is the last."""
+    budget = data.draw(st.sampled_from([1, 300, 1 << 19]))
     drawn = Drawn(data.draw, data.draw(st.integers(1, 3)))
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
     x, weight, g = (rng.normal(size=shape) for shape in (drawn.x, drawn.weight, drawn.y))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "BUDGET", budget)
-        for name, value in (("BLOCK", budget), ("SHORT", short), ("TURNED", 1)):
+        for module in (windows, rows):
+            patch.setattr(module, "BUDGET", budget)
+        for name, value in {"BLOCK": budget, "SHORT": short, "SHORT_ROWS": short, "TURNED": 1, **WAYS[way]}.items():
             patch.setattr(convolution, name, value)
         tensors = [ad.tensor(a, requires_grad=True) for a in (x, weight)]
         y = getattr(F, f"conv{len(drawn.size)}d")(*tensors, None, **drawn.steps, groups=drawn.groups)
