@@ -21,6 +21,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "autodiff",
         "nn.functional",
         "autodiff.as_torch.in_place",
+        "autodiff.as_torch.rare",
     ),
     "torch.accelerator": ("autodiff.as_torch.accelerator",),
     "torch.amp": ("autodiff.as_torch.amp",),

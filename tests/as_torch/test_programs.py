@@ -270,6 +270,30 @@ True torch.bfloat16 False
     )
 
 
+def test_functions_that_programs_rarely_use(tmp_path: Path) -> None:
+    program = """
+import numpy as np
+import torch
+print(torch.gcd(torch.tensor([4, 9]), torch.tensor(6)), torch.lcm(torch.tensor(4), torch.tensor(6)))
+print(torch.nextafter(torch.tensor(1.0), torch.tensor(2.0)) > 1, torch.is_nonzero(torch.tensor([0.0])))
+print(torch.range(4), torch.range(1, 2, 0.5), torch.range(0, 2, dtype=torch.int64))
+print(torch.frombuffer(bytearray(b"ab"), dtype=torch.uint8), torch.from_dlpack(np.ones(2)))
+print(torch.vander(torch.tensor([2, 3]), 3), torch.vander(torch.tensor([2, 3]), increasing=True))
+"""
+    assert (
+        run(tmp_path, program).stdout
+        == """\
+tensor([2, 3]) tensor(12)
+tensor(True) False
+tensor([0., 1., 2., 3., 4.]) tensor([1.0000, 1.5000, 2.0000]) tensor([0, 1, 2])
+tensor([97, 98], dtype=torch.uint8) tensor([1., 1.], dtype=torch.float64)
+tensor([[4, 2, 1],
+        [9, 3, 1]]) tensor([[1, 2],
+        [1, 3]])
+"""
+    )
+
+
 def test_results_of_one_kind_are_close_or_not(tmp_path: Path) -> None:
     program = """
 import torch
