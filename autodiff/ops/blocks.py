@@ -26,7 +26,8 @@ def by_blocks(function: Callable[..., Any], block: int = BLOCK, results: int = 1
     """`function`, elementwise on arrays and giving the dtype of the first, called with 1-D blocks of large ones.
 
     What has not the size of the first array, as a number or what a rule does not read, is handed on as it is; arrays
-    that broadcast are computed in one piece. A kernel with a memo gives a tuple of two `results`.
+    that broadcast are computed in one piece. A kernel with a memo gives a tuple of two `results`. A function with the
+    keyword ``*, out=None`` gets the place for the results of a block there, or a list of them, and may use it.
     """
 
     def blocked(x: Any, *others: Any, **params: Any) -> Any:
@@ -52,12 +53,19 @@ def _in_blocks(
         found = [np.empty(x.shape, x.dtype) for _ in range(results)]
     flat = [value.ravel(order) if isinstance(value, np.ndarray) and value.ndim else value for value in args]
     outs = [y.ravel(order) for y in found]
+    into = "out" in (getattr(function, "__kwdefaults__", None) or ())
 
     def work(i: int) -> None:
         at = slice(i * block, (i + 1) * block)
-        parts = function(*(v[at] if isinstance(v, np.ndarray) and v.ndim else v for v in flat), **params)
-        for out, part in zip(outs, parts if results > 1 else (parts,), strict=True):
-            out[at] = part
+        inputs = [v[at] if isinstance(v, np.ndarray) and v.ndim else v for v in flat]
+        places = [y[at] for y in outs]
+        if into:
+            parts = function(*inputs, **params, out=places if results > 1 else places[0])
+        else:
+            parts = function(*inputs, **params)
+        for place, part in zip(places, parts if results > 1 else (parts,), strict=True):
+            if part is not place:
+                place[...] = part
 
     share(work, -(-x.size // block))
     return tuple(found) if results > 1 else found[0]

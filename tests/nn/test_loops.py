@@ -29,6 +29,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "silu": F.silu,
     "gelu": F.gelu,
     "hardswish": F.hardswish,
+    "elu": lambda x: F.elu(x, 0.5),
+    "selu": F.selu,
+    "celu": lambda x: F.celu(x, -2.0),
+    "mish": F.mish,
+    "softplus": lambda x: F.softplus(x, 2.0, 8.0),
     "softmax": lambda x: F.softmax(x, -1),
     "log_softmax": lambda x: F.log_softmax(x, -1),
     "layer_norm": lambda x: F.layer_norm(x, x.shape[1:], *affine(x)),
@@ -102,7 +107,7 @@ def test_as_python_too(name: str, monkeypatch: Any) -> None:
 
 
 @needs_numba
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "silu", "gelu", "hardswish"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "silu", "gelu", "hardswish", "elu", "mish"])
 def test_special_numbers_come_out_as_from_numpy(name: str, monkeypatch: Any) -> None:
     x = np.tile(SPECIAL, compiled.LARGE // 8)
     with np.errstate(all="ignore"):
