@@ -83,7 +83,7 @@ class Layer:
                 new = cell.advance(gates[start:stop], part, state, memory, each, factors)
             else:
                 new = ahead[:n]
-                loop(gates[start:stop], part, memory, *each, new)
+                loop(gates[start:stop], part, state, memory, *each, new)
             state[...] = new if w_hr is None else np.dot(new, w_hr.T)
             ys[start:stop] = state
         packed[before.size : before.size + h.size] = h.reshape(-1)
@@ -93,7 +93,7 @@ class Layer:
 
     def loop(self, name: str, gates: Array) -> Any:
         """The loop that takes the place of the cell's method `name`, if it has one for these gates."""
-        return loop_named(f"{self.cell.loops}.{name}") if self.cell.loops and usable(gates) else None
+        return loop_named(f"{self.cell.loops}_{name}") if self.cell.loops and usable(gates) else None
 
     def rule(self, g: Any, inputs: Inputs, needs: Sequence[bool], sizes: Sequence[int], reverse: bool) -> Sequence[Any]:
         """The gradients of the inputs through the composed steps: where they are recorded, and inside vmap."""
@@ -133,7 +133,8 @@ class Layer:
             if loop is None:
                 past = self.cell.retreat(d[start:stop], extra[start:stop], gates[start:stop], total, memory)
             else:
-                past = loop(d[start:stop], gates[start:stop], *(k[start:stop] for k in kept), total, memory)
+                saved = [part[start:stop] for part in (d, extra, gates, before, *kept)]
+                past = loop(*saved, total, memory)
             np.dot(d[start:stop], w_hh, out=state)
             if past is not None:
                 state += past

@@ -141,21 +141,38 @@ def test_gradients_of_the_factors_and_shifts_of_layer_norm() -> None:
         np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=2e-5)
 
 
-@needs_numba
-@pytest.mark.parametrize("options", [{}, {"proj_size": 5, "bidirectional": True}], ids=str)
-def test_lstm(options: dict[str, Any], monkeypatch: Any) -> None:
+@pytest.mark.parametrize("size", [3, pytest.param(32, marks=needs_numba)])
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        (nn.LSTM, {}),
+        (nn.LSTM, {"proj_size": 2, "bidirectional": True}),
+        (nn.GRU, {}),
+        (nn.GRU, {"bidirectional": True}),
+    ],
+    ids=str,
+)
+def test_recurrent_layers(layer: Any, options: dict[str, Any], size: int, monkeypatch: Any) -> None:
+    if size == 3:
+        # As Python too.
+        monkeypatch.setattr(compiled, "_has_numba", lambda: True)
+        monkeypatch.setattr(compiled, "LARGE", 8)
+
     def found(dtype: Any) -> list[Any]:
         ad.manual_seed(0)
-        module = nn.LSTM(6, 24, **options).to(dtype)
-        x = ad.from_numpy(numbers((15, 40, 6), dtype) / 12).requires_grad_()
-        y, states = module(nn.utils.rnn.pack_padded_sequence(x, [15] * 20 + [9] * 20))
-        sum(part.square().sum() for part in (y.data, *states)).backward()
-        return [part.detach().numpy() for part in (y.data, *states, x.grad, *(p.grad for p in module.parameters()))]
+        module = layer(6, size, **options).to(dtype)
+        steps, batch = (15, 40) if size > 3 else (4, 2)
+        x = ad.from_numpy(numbers((steps, batch, 6), dtype) / 12).requires_grad_()
+        lengths = [steps] * (batch // 2) + [steps // 2] * (batch // 2)
+        y, states = module(nn.utils.rnn.pack_padded_sequence(x, lengths))
+        outputs = (y.data, *(states if layer is nn.LSTM else [states]))
+        sum(part.square().sum() for part in outputs).backward()
+        return [part.detach().numpy() for part in (*outputs, x.grad, *(p.grad for p in module.parameters()))]
 
     used: list[str] = []
     monkeypatch.setattr("nn.functional.recurrent.loop_named", lambda path: used.append(path) or loop_named(path))
     for got, wanted in zip(found(np.float32), found(np.float64), strict=True):
-        # The gradients of the parameters are sums over 480 rows.
+        # The gradients of the parameters are sums over hundreds of rows.
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-6 * np.abs(wanted).max())
     assert len(set(used)) == 2
 
