@@ -23,7 +23,7 @@ SMALL = 40.0
 
 
 def are_within(limit: float, x: Array) -> bool:
-    """Whether all numbers of a large array are in ±limit; finding out takes a third of finding the peaks of its rows."""
+    """Whether all numbers of a large array are in ±limit; a third of the time of the peaks of its rows."""
     if x.size < LARGE or x.dtype.char not in "fd":
         return False
     return bool(maximum_reduce(x, None) <= limit and minimum_reduce(x, None) >= -limit)
