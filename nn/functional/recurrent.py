@@ -23,6 +23,7 @@ from autodiff.recorders import operation
 from autodiff.tensor import Array, Tensor, wrap
 from nn.functional.linear import linear
 from nn.functional.recurrent_cells import Cell, GRUCell, LSTMCell, ReluCell, TanhCell
+from nn.functional.small_products import dot_into
 
 # The derivatives that need no order of the steps are computed on so many numbers at a time, which stay in the cache.
 BLOCK = 32768
@@ -75,7 +76,7 @@ class Layer:
             stop = start + n
             state, part = h[:n], hidden[:n]
             before[start:stop] = state
-            np.dot(state, weight, out=part)
+            dot_into(state, weight, part)
             if cell.bias_apart and bias is not None:
                 part += bias
             memory, each = None if c is None else c[:n], [k[start:stop] for k in kept]
@@ -135,7 +136,7 @@ class Layer:
             else:
                 saved = [part[start:stop] for part in (d, extra, gates, before, *kept)]
                 past = loop(*saved, total, memory)
-            np.dot(d[start:stop], w_hh, out=state)
+            dot_into(d[start:stop], w_hh, state)
             if past is not None:
                 state += past
         of_w_hh, of_b_hh = d.T.dot(before) if needs[2] else None, sum_rows(d) if needs[4] else None
