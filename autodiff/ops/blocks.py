@@ -1,9 +1,9 @@
 """Elementwise work on large arrays, a block of them at a time, shared with other threads.
 
 NumPy and SciPy release the interpreter's lock while they compute. Results do not depend on the number of threads, bit
-for bit: elementwise ones not on blocks at all, and blocks of rows are the same whatever that number. Waking a thread and
-waiting for it take about 60 µs, and more where the threads meet at the lock between two calls: of a million numbers,
-what takes less than 0.5 ms alone is no faster so.
+for bit: elementwise ones not on blocks at all, and blocks of rows are the same whatever that number. Waking a thread
+and waiting for it take about 60 µs, and more where the threads meet at the lock between two calls: of a million
+numbers, what takes less than 0.5 ms alone is no faster so.
 """
 
 from __future__ import annotations

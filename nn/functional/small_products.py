@@ -6,8 +6,8 @@ from autodiff.tensor import Array
 from autodiff.threads import has_small_products
 
 # With AVX-512 OpenBLAS multiplies float32 matrices without copying them first, if that takes up to so many products of
-# numbers; 8 rows fill its registers. Of 32 by 128 times 128 by 512 that makes 18 µs out of 30. With AVX2 parts would take
-# 75 µs and not 45, and with AVX-512 parts of 4 rows as long as the whole.
+# numbers; 8 rows fill its registers. Of 32 by 128 times 128 by 512 that makes 18 µs out of 30. With AVX2 parts take
+# 75 µs and the whole 45, and with AVX-512 parts of 4 rows as long as the whole.
 SMALL, ROWS = 1_000_000, 8
 
 
