@@ -104,7 +104,7 @@ def over_rows(work: Callable[[Any], None], x: Array, axis: int) -> None:
         work(...)
         return
     # Matrices times vectors round alike in whole groups of rows.
-    rows = max(64, 2 * BLOCK * len(x) // x.size // 64 * 64)
+    rows = max(64, BLOCK * len(x) // x.size // 64 * 64)
     share(lambda i: work(slice(i * rows, (i + 1) * rows)), -(-len(x) // rows))
 
 
