@@ -9,7 +9,7 @@ from contextvars import copy_context
 from functools import lru_cache
 from importlib import import_module
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -108,17 +108,35 @@ def share_products(work: Callable[[int], None], count: int) -> None:
         share(work, count)
 
 
-@lru_cache(maxsize=1)
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """The functions of NumPy's OpenBLAS that tell and set its number of threads, under whichever of their names."""
+def _function_of_openblas(name: str) -> Any:
+    """A function of NumPy's OpenBLAS, under whichever of its names, or None."""
     with suppress(ImportError, OSError):
         import ctypes
 
         library = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
-        for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+        for pattern in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
             with suppress(AttributeError):
-                return getattr(library, name.format("get")), getattr(library, name.format("set"))
+                return getattr(library, pattern.format(name))
     return None
+
+
+@lru_cache(maxsize=1)
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """The functions of NumPy's OpenBLAS that tell and set its number of threads."""
+    get, set_number = _function_of_openblas("get_num_threads"), _function_of_openblas("set_num_threads")
+    return None if get is None or set_number is None else (get, set_number)
+
+
+@lru_cache(maxsize=1)
+def has_small_products() -> bool:
+    """Whether OpenBLAS has chosen its kernels for AVX-512, which multiply small matrices without copying them."""
+    function = _function_of_openblas("get_corename")
+    if function is None:
+        return False
+    import ctypes
+
+    function.restype = ctypes.c_char_p
+    return function() in (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
 
 
 @contextmanager

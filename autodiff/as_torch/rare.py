@@ -35,13 +35,12 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input)
 
 
-def range(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, **options: Any) -> Tensor:
+def range(start: float, end: float, step: float = 1, *, dtype: Any = None, **options: Any) -> Tensor:
     """Numbers from `start` to `end`, which is one of them if the steps meet it.
 
     >>> range(1, 3)
     tensor([1., 2., 3.])
     """
-    start, end = (0, start) if end is None else (start, end)
     steps = np.arange(np.floor((end - start) / step) + 1)
     return ad.as_tensor(start + step * steps, dtype=dtype or ad.get_default_dtype())
 

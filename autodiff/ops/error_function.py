@@ -122,7 +122,7 @@ def _horner(coefficients: list[Array], x: Array) -> Array:
     return y
 
 
-def _evaluate(quotient: Quotient, x: Array) -> Array:
+def evaluate(quotient: Quotient, x: Array) -> Array:
     numerator, denominator = quotient[x.dtype.char]
     y = _horner(numerator, x)
     y /= _horner(denominator, x)
@@ -160,8 +160,9 @@ def _exp_of_square(x: Array, factor: float) -> Array:
 def _scaled(x: Array) -> Array:
     """e^x² erfc(x) for x from 0."""
     t = x + ONE[x.dtype.char]
-    np.reciprocal(t, out=t)
-    y = _evaluate(ERFCX, t)
+    # NumPy's division takes half of the time of its reciprocal.
+    np.divide(ONE[x.dtype.char], t, out=t)
+    y = evaluate(ERFCX, t)
     y *= t
     return y
 
@@ -172,7 +173,7 @@ def _erf(x: Array) -> Array:
     # Not 0, by which y would be divided; so the sign comes from x, and the least numbers are exact.
     square: Array = size * size
     square += 1e-37
-    y = _evaluate(ERF, square)
+    y = evaluate(ERF, square)
     np.negative(square, out=square)
     y *= square
     np.expm1(y, out=y)
@@ -206,11 +207,11 @@ def _erfcx(x: Array) -> Array:
 
 def _inverse(x: Array, q: Array) -> Array:
     """erfinv(x), given also q = 1 - |x|, of which the caller may know more digits."""
-    y = x * _evaluate(INVERSE, 0.65 - x * x)
+    y = x * evaluate(INVERSE, 0.65 - x * x)
     (tail,) = np.nonzero(q < 0.2)
     if tail.size:
         s = np.sqrt(-np.log(q[tail]))
-        y[tail] = np.copysign(s * _evaluate(INVERSE_TAIL, 1 / s), x[tail])
+        y[tail] = np.copysign(s * evaluate(INVERSE_TAIL, 1 / s), x[tail])
     return y
 
 

@@ -56,21 +56,25 @@ def sign(x: Any) -> Any:
         return np.subtract((x > 0).view(np.int8), (x < 0).view(np.int8), out=np.empty_like(x), casting="unsafe")
 
 
-def choose(mask: Any, a: Any, b: Any) -> Any:
-    """np.where(mask, a, b) for arrays of one dtype."""
+def choose(mask: Any, a: Any, b: Any, out: Any = None) -> Any:
+    """np.where(mask, a, b) for arrays of one dtype, in `out`, which may be `b`, if the arrays are large."""
     if mask.size < LARGE or a.dtype.kind == "c":
         return np.where(mask, a, b)
     bits = BITS[a.dtype.itemsize]
     b_bits = b.view(bits)
     # NumPy reuses the memory of the intermediate results.
-    return (((a.view(bits) ^ b_bits) * mask) ^ b_bits).view(a.dtype)
+    chosen = (a.view(bits) ^ b_bits) * mask
+    if out is None:
+        return (chosen ^ b_bits).view(a.dtype)
+    np.bitwise_xor(chosen, b_bits, out.view(bits))
+    return out
 
 
-def limit(x: Any, low: Any, high: Any) -> Any:
-    """`x` no less than `low` and no more than `high`, numbers or None."""
+def limit(x: Any, low: Any, high: Any, out: Any = None) -> Any:
+    """`x` no less than `low` and no more than `high`, numbers or None; in `out`, if `x` is large."""
     if x.size >= LARGE and x.dtype.kind == "f":
         # On a million np.clip takes 0.09 ms with two limits, and 0.3 with one, as np.maximum does with a number.
-        return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)
+        return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high, out)
     if low is not None:
         x = np.maximum(x, low)
     return x if high is None else np.minimum(x, high)

@@ -1,5 +1,6 @@
 """The ops behind the losses of class scores: what they read of each row of scores is one element."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from autodiff.op import Recorder
 from autodiff.ops.blocks import BLOCK, over_rows
 from autodiff.ops.reduction import total
 from autodiff.ops.softmax import _softmax as softmax
+from autodiff.ops.softmax import exponentials as exponentials_into
 from autodiff.ops.softmax import softmax_kernel
 from autodiff.recorders import multilinear, operation
 from autodiff.tensor import Array, contiguous_array, zeros_beside
@@ -73,11 +75,9 @@ def _large(x: Array, at: Array) -> tuple[Array, Array, Array]:
         return exponentials, sums, chosen - top.reshape(at.shape)
 
     def work(part: Any) -> None:
-        out = exponentials[part]
-        np.maximum.reduce(x[part], -1, out=top[part], keepdims=True)
-        np.subtract(x[part], top[part], out=out)
-        np.exp(out, out=out)
-        sums[part] = total(out, (1,), True)
+        peaks = exponentials_into(x[part], 1, math.log(x.shape[1]), exponentials[part])
+        top[part] = 0 if peaks is None else peaks
+        sums[part] = total(exponentials[part], (1,), True)
 
     over_rows(work, x, 1)
     return exponentials, sums, chosen - top.reshape(at.shape)

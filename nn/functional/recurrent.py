@@ -23,6 +23,7 @@ from autodiff.recorders import operation
 from autodiff.tensor import Array, Tensor, wrap
 from nn.functional.linear import linear
 from nn.functional.recurrent_cells import Cell, GRUCell, LSTMCell, ReluCell, TanhCell
+from nn.functional.small_products import dot_into
 
 # The derivatives that need no order of the steps are computed on so many numbers at a time, which stay in the cache.
 BLOCK = 32768
@@ -75,7 +76,7 @@ class Layer:
             stop = start + n
             state, part = h[:n], hidden[:n]
             before[start:stop] = state
-            np.dot(state, weight, out=part)
+            dot_into(state, weight, part)
             if cell.bias_apart and bias is not None:
                 part += bias
             memory, each = None if c is None else c[:n], [k[start:stop] for k in kept]
@@ -83,7 +84,7 @@ class Layer:
                 new = cell.advance(gates[start:stop], part, state, memory, each, factors)
             else:
                 new = ahead[:n]
-                loop(gates[start:stop], part, memory, *each, new)
+                loop(gates[start:stop], part, state, memory, *each, new)
             state[...] = new if w_hr is None else np.dot(new, w_hr.T)
             ys[start:stop] = state
         packed[before.size : before.size + h.size] = h.reshape(-1)
@@ -93,7 +94,7 @@ class Layer:
 
     def loop(self, name: str, gates: Array) -> Any:
         """The loop that takes the place of the cell's method `name`, if it has one for these gates."""
-        return loop_named(f"{self.cell.loops}.{name}") if self.cell.loops and usable(gates) else None
+        return loop_named(f"{self.cell.loops}_{name}") if self.cell.loops and usable(gates) else None
 
     def rule(self, g: Any, inputs: Inputs, needs: Sequence[bool], sizes: Sequence[int], reverse: bool) -> Sequence[Any]:
         """The gradients of the inputs through the composed steps: where they are recorded, and inside vmap."""
@@ -133,8 +134,9 @@ class Layer:
             if loop is None:
                 past = self.cell.retreat(d[start:stop], extra[start:stop], gates[start:stop], total, memory)
             else:
-                past = loop(d[start:stop], gates[start:stop], *(k[start:stop] for k in kept), total, memory)
-            np.dot(d[start:stop], w_hh, out=state)
+                saved = [part[start:stop] for part in (d, extra, gates, before, *kept)]
+                past = loop(*saved, total, memory)
+            dot_into(d[start:stop], w_hh, state)
             if past is not None:
                 state += past
         of_w_hh, of_b_hh = d.T.dot(before) if needs[2] else None, sum_rows(d) if needs[4] else None

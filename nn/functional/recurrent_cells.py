@@ -23,8 +23,8 @@ class Cell:
 
     `factors` has for each gate the factor by which `a` and `hidden` come multiplied into `advance`, which also gets one
     for each column. A step keeps `kept` arrays (rows, size) for backward beside the activations. If `bias_apart`, the
-    bias of the state is part of `hidden`, else, on arrays, of `a`. Where `analytic` is False there is a kink. The
-    module `loops`, if there is one, has an `advance` and a `retreat`, slopes included, for numba.
+    bias of the state is part of `hidden`, else, on arrays, of `a`. Where `analytic` is False there is a kink. With
+    "_advance" and "_retreat" behind it `loops`, if not None, is the path of a loop for numba, slopes included.
     """
 
     name: ClassVar[str]
@@ -119,7 +119,7 @@ class LSTMCell(Cell):
     """c' = f c + i g and h' = o tanh(c'), with the gates i, f, g, o. Source: Hochreiter and Schmidhuber 1997."""
 
     name, factors, kept = "lstm", (SIGMOID, SIGMOID, TANH, SIGMOID), 2
-    loops = "nn.functional.recurrent_loops"
+    loops = "nn.functional.recurrent_loops.lstm"
 
     @staticmethod
     def step(a: Tensor, hidden: Tensor, h: Tensor, c: Any) -> tuple[Tensor, Any]:
@@ -183,6 +183,7 @@ class GRUCell(Cell):
     """h' = (1 - z) n + z h with n = tanh(aₙ + r hiddenₙ), and the gates r, z. Source: Cho et al. 2014."""
 
     name, factors, kept, bias_apart = "gru", (SIGMOID, SIGMOID, TANH), 1, True
+    loops = "nn.functional.recurrent_loops.gru"
 
     @staticmethod
     def step(a: Tensor, hidden: Tensor, h: Tensor, c: Any) -> tuple[Tensor, Any]:

@@ -1,4 +1,7 @@
-"""Loops for `autodiff.compiled`: what an LSTM does in a step beside its products, forward and backward."""
+"""Loops for `autodiff.compiled`: what LSTM and GRU do in a step beside its products, forward and backward.
+
+They get what the methods `advance` and `retreat` of their cell get, and do what `slopes` does too.
+"""
 
 from __future__ import annotations
 
@@ -47,19 +50,21 @@ def remember(a: Array, c: Array, before: Array, bounded: Array, h: Array) -> Non
 
 
 @compiled
-def advance(a: Array, hidden: Array, c: Array, before: Array, bounded: Array, h: Array) -> None:
-    """As `LSTMCell.advance`, where the numbers for sigmoids come halved; the next state is put into `h`."""
+def lstm_advance(a: Array, hidden: Array, h: Array, c: Array, before: Array, bounded: Array, new: Array) -> None:
+    """As `LSTMCell.advance`, where the numbers for sigmoids come halved; the next state is put into `new`."""
     rows, size = c.shape
     # Row by row and gate by gate: of loops over more arrays than a few the compiler makes no vectors.
     for row in range(rows):
         gate(a[row, : 2 * size], hidden[row, : 2 * size])
         bound(a[row, 2 * size : 3 * size], hidden[row, 2 * size : 3 * size])
         gate(a[row, 3 * size :], hidden[row, 3 * size :])
-        remember(a[row], c[row], before[row], bounded[row], h[row])
+        remember(a[row], c[row], before[row], bounded[row], new[row])
 
 
 @compiled
-def retreat(d: Array, a: Array, before: Array, bounded: Array, total: Array, dc: Array) -> None:
+def lstm_retreat(
+    d: Array, extra: Array, a: Array, h: Array, before: Array, bounded: Array, total: Array, dc: Array
+) -> None:
     """As `LSTMCell.slopes` and `LSTMCell.retreat`, given the gradient of the next state h, `total`."""
     rows, size = dc.shape
     for row in range(rows):
@@ -72,3 +77,43 @@ def retreat(d: Array, a: Array, before: Array, bounded: Array, total: Array, dc:
             d[row, 2 * size + k] = (ONE - g * g) * i * of_c
             d[row, 3 * size + k] = (o - o * o) * bounded_c * slope
             dc[row, k] = of_c * f
+
+
+@compiled
+def propose(n: Array, hidden: Array, r: Array, kept: Array) -> None:
+    for k in range(n.size):
+        kept[k] = hidden[k]
+        n[k] = tanh(n[k] + r[k] * hidden[k])
+
+
+@compiled
+def mix(new: Array, h: Array, z: Array, n: Array) -> None:
+    for k in range(h.size):
+        new[k] = (h[k] - n[k]) * z[k] + n[k]
+
+
+@compiled
+def gru_advance(a: Array, hidden: Array, h: Array, c: Any, kept: Array, new: Array) -> None:
+    """As `GRUCell.advance`, where the numbers for sigmoids come halved; the next state is put into `new`."""
+    rows, size = h.shape
+    for row in range(rows):
+        gate(a[row, : 2 * size], hidden[row, : 2 * size])
+        propose(a[row, 2 * size :], hidden[row, 2 * size :], a[row, :size], kept[row])
+        mix(new[row], h[row], a[row, size : 2 * size], a[row, 2 * size :])
+
+
+@compiled
+def gru_retreat(d: Array, extra: Array, a: Array, h: Array, kept: Array, total: Array, dc: Any) -> Array:
+    """As `GRUCell.slopes` and `GRUCell.retreat`, given the gradient of the next state h, `total`."""
+    rows, size = total.shape
+    for row in range(rows):
+        for k in range(size):
+            r, z, n = a[row, k], a[row, size + k], a[row, 2 * size + k]
+            slope = total[row, k]
+            by_n = (ONE - n * n) * (ONE - z) * slope
+            d[row, k] = (r - r * r) * by_n * kept[row, k]
+            d[row, size + k] = (z - z * z) * (h[row, k] - n) * slope
+            d[row, 2 * size + k] = by_n * r
+            extra[row, k] = by_n
+            total[row, k] = slope * z
+    return total

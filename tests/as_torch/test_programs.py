@@ -276,7 +276,7 @@ import numpy as np
 import torch
 print(torch.gcd(torch.tensor([4, 9]), torch.tensor(6)), torch.lcm(torch.tensor(4), torch.tensor(6)))
 print(torch.nextafter(torch.tensor(1.0), torch.tensor(2.0)) > 1, torch.is_nonzero(torch.tensor([0.0])))
-print(torch.range(4), torch.range(1, 2, 0.5), torch.range(0, 2, dtype=torch.int64))
+print(torch.range(0, 4), torch.range(1, 2, 0.5), torch.range(0, 2, dtype=torch.int64))
 print(torch.frombuffer(bytearray(b"ab"), dtype=torch.uint8), torch.from_dlpack(np.ones(2)))
 print(torch.vander(torch.tensor([2, 3]), 3), torch.vander(torch.tensor([2, 3]), increasing=True))
 """

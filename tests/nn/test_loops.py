@@ -34,6 +34,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "silu": F.silu,
     "gelu": F.gelu,
     "hardswish": F.hardswish,
+    "elu": lambda x: F.elu(x, 0.5),
+    "selu": F.selu,
+    "celu": lambda x: F.celu(x, -2.0),
+    "mish": F.mish,
+    "softplus": lambda x: F.softplus(x, 2.0, 8.0),
     "softmax": lambda x: F.softmax(x, -1),
     "log_softmax": lambda x: F.log_softmax(x, -1),
     "layer_norm": lambda x: F.layer_norm(x, x.shape[1:], *affine(x)),
@@ -113,7 +118,7 @@ def test_as_python_too(name: str, monkeypatch: Any) -> None:
 
 
 @needs_numba
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "silu", "gelu", "hardswish"])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "silu", "gelu", "hardswish", "elu", "mish"])
 def test_special_numbers_come_out_as_from_numpy(name: str, monkeypatch: Any) -> None:
     x = np.tile(SPECIAL, compiled.LARGE // 8)
     with np.errstate(all="ignore"):
@@ -168,21 +173,38 @@ def test_running_averages_of_the_loops() -> None:
     np.testing.assert_allclose(module.running_var.numpy(), x.double().var(0).numpy(), rtol=1e-6)
 
 
-@needs_numba
-@pytest.mark.parametrize("options", [{}, {"proj_size": 5, "bidirectional": True}], ids=str)
-def test_lstm(options: dict[str, Any], monkeypatch: Any) -> None:
+@pytest.mark.parametrize("size", [3, pytest.param(32, marks=needs_numba)])
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        (nn.LSTM, {}),
+        (nn.LSTM, {"proj_size": 2, "bidirectional": True}),
+        (nn.GRU, {}),
+        (nn.GRU, {"bidirectional": True}),
+    ],
+    ids=str,
+)
+def test_recurrent_layers(layer: Any, options: dict[str, Any], size: int, monkeypatch: Any) -> None:
+    if size == 3:
+        # As Python too.
+        monkeypatch.setattr(compiled, "_has_numba", lambda: True)
+        monkeypatch.setattr(compiled, "LARGE", 8)
+
     def found(dtype: Any) -> list[Any]:
         ad.manual_seed(0)
-        module = nn.LSTM(6, 24, **options).to(dtype)
-        x = ad.from_numpy(numbers((15, 40, 6), dtype) / 12).requires_grad_()
-        y, states = module(nn.utils.rnn.pack_padded_sequence(x, [15] * 20 + [9] * 20))
-        sum(part.square().sum() for part in (y.data, *states)).backward()
-        return [part.detach().numpy() for part in (y.data, *states, x.grad, *(p.grad for p in module.parameters()))]
+        module = layer(6, size, **options).to(dtype)
+        steps, batch = (15, 40) if size > 3 else (4, 2)
+        x = ad.from_numpy(numbers((steps, batch, 6), dtype) / 12).requires_grad_()
+        lengths = [steps] * (batch // 2) + [steps // 2] * (batch // 2)
+        y, states = module(nn.utils.rnn.pack_padded_sequence(x, lengths))
+        outputs = (y.data, *(states if layer is nn.LSTM else [states]))
+        sum(part.square().sum() for part in outputs).backward()
+        return [part.detach().numpy() for part in (*outputs, x.grad, *(p.grad for p in module.parameters()))]
 
     used: list[str] = []
     monkeypatch.setattr("nn.functional.recurrent.loop_named", lambda path: used.append(path) or loop_named(path))
     for got, wanted in zip(found(np.float32), found(np.float64), strict=True):
-        # The gradients of the parameters are sums over 480 rows.
+        # The gradients of the parameters are sums over hundreds of rows.
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-6 * np.abs(wanted).max())
     assert len(set(used)) == 2
 

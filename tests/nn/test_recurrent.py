@@ -14,6 +14,7 @@ from autodiff.tensor import Tensor
 from nn.functional import recurrent
 from nn.functional.recurrent import CELLS, composed
 from nn.functional.recurrent_cells import Cell, GRUCell, LSTMCell, ReluCell, TanhCell
+from nn.functional.small_products import dot_into
 from nn.testing.recurrent import CASES
 from nn.utils.rnn import (
     PackedSequence,
@@ -170,3 +171,17 @@ def test_weights_written_to_between_the_passes_are_refused() -> None:
         layer.weight_hh_l0.add_(1.0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(32, 128, 512), (24, 512, 128), (31, 128, 512), (8, 20, 30), (32, 700, 600)], ids=str
+)
+def test_products_in_parts_of_some_rows(shape: tuple[int, int, int], small: bool, monkeypatch: Any) -> None:
+    monkeypatch.setattr("nn.functional.small_products.has_small_products", lambda: small)
+    rows, inner, columns = shape
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(size).astype(np.float32) for size in ((rows, inner), (inner, columns)))
+    out = np.full((rows, columns), np.nan, np.float32)
+    dot_into(a, b, out)
+    np.testing.assert_allclose(out, a.astype(np.float64) @ b, rtol=1e-5, atol=1e-4)

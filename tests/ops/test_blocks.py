@@ -80,10 +80,26 @@ def test_the_bits_do_not_depend_on_threads_and_blocks(
     for threads in (2, 3):
         ad.set_num_threads(threads)
         assert value_and_gradient(name, array) == expected
+    if "softmax" in name:
+        # Each block of rows decides whether its peaks have to be subtracted.
+        return
     # In one piece: no block is reached.
     monkeypatch.setattr(blocks, "_in_blocks", lambda function, block, results, args, params: function(*args, **params))
     monkeypatch.setattr(blocks, "BLOCK", 1 << 30)
     assert value_and_gradient(name, array) == expected
+
+
+@pytest.mark.parametrize("scale", [1, 5, 1000])
+@pytest.mark.parametrize("shape", [(400, 1000), (1000, 2), (30, 7, 40)], ids=str)
+@pytest.mark.parametrize("axis", [-1, 1, 0])
+def test_large_softmaxes_are_those_of_float64(shape: tuple[int, ...], axis: int, scale: int) -> None:
+    """Where the peaks are subtracted and where not; the rounding of x is a part of that of its logarithm."""
+    x = (np.random.default_rng(0).standard_normal(shape) * scale).astype(np.float32)
+    shifted = x.astype(np.float64) - x.max(axis, keepdims=True)
+    logarithms = shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
+    tensor = ad.tensor(x)
+    np.testing.assert_allclose(ad.log_softmax(tensor, axis).numpy(), logarithms, rtol=5e-7, atol=1e-6)
+    np.testing.assert_allclose(ad.softmax(tensor, axis).numpy(), np.exp(logarithms), rtol=1e-5, atol=1e-37)
 
 
 @pytest.mark.parametrize("sign", [1, -1, 0])
