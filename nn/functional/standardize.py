@@ -12,7 +12,7 @@ import numpy as np
 
 from autodiff.compiled import loop_named, usable
 from autodiff.domain import Interval
-from autodiff.op import Recorder
+from autodiff.op import OpError, Recorder
 from autodiff.ops.reduction import wide
 from autodiff.recorders import operation
 from autodiff.tensor import Array
@@ -23,6 +23,8 @@ from nn.functional.standardize_arrays import PART, View, layout, slopes, standar
 def _kernel(
     x: Array, weight: Any, bias: Any, view: View, groups: int | None, eps: float, centred: bool, moments: Any
 ) -> Any:
+    if x.dtype.kind not in "fc":
+        raise OpError(f"normalisation expected numbers of a floating-point dtype, got {x.dtype}: call .float() first")
     if any(a is not None and (type(a) is not np.ndarray or a.dtype.kind == "c") for a in (x, weight, bias)):
         return _formula(x, weight, bias, view, groups, eps, centred, moments), None
     if centred and (view[2] > 1 or groups in (None, 1)) and usable(x, weight, bias):
@@ -111,7 +113,7 @@ def _formula(
     """The kernel where no memory is written to: inside vmap, and with complex steps."""
     d, mean, var = _deviations(wide(x), view, groups, centred)
     if moments is not None:
-        moments[:] = mean, var
+        moments[:] = np.reshape(mean, (-1,)), np.reshape(var, (-1,))
     y, each = d / np.sqrt(var + eps), _apart(view, groups)[1]
     if weight is not None:
         y = y * np.reshape(weight, each)
