@@ -64,7 +64,7 @@ def _limited(x: Any, eps: float | None) -> Any:
 
 
 @by_blocks
-def _logit_kernel(x: Any, eps: float | None) -> Any:
+def _logit_kernel(x: Any, eps: float | None, *, out: Any = None) -> Any:
     x = _limited(x, eps)
     # log(x / (1 - x)) has no digits left near 0.5. Adding 0 makes 0 of -0, so that both give -inf.
     end = np.asarray(1 - x)
@@ -72,7 +72,7 @@ def _logit_kernel(x: Any, eps: float | None) -> Any:
     end += 0.0
     distance = np.asarray(2 * x)
     distance -= 1
-    y = np.asarray(np.abs(distance))
+    y = np.asarray(np.abs(distance, out))
     y /= end
     np.log1p(y, out=y)
     return with_sign_of(distance, y)
