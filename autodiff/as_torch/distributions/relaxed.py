@@ -7,6 +7,7 @@ from typing import Any
 
 import autodiff as ad
 from autodiff.as_torch.distributions.discrete import Bernoulli, Categorical, OneHotCategorical, clamped
+from autodiff.as_torch.distributions.distribution import Distribution
 from autodiff.as_torch.distributions.transformed import TransformedDistribution
 from autodiff.as_torch.distributions.transforms import ExpTransform, SigmoidTransform
 from autodiff.tensor import Tensor
@@ -30,14 +31,11 @@ class _LogOfShares(Categorical):
 
     has_rsample = True
     _event_axes = 1
+    sample = Distribution.sample
 
     def __init__(self, temperature: Tensor, probs: Any, logits: Any, validate_args: bool | None) -> None:
         super().__init__(probs, logits, validate_args)
         self.temperature = temperature
-
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        with ad.no_grad():
-            return self.rsample(sample_shape)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         uniform = clamped(ad.rand(self._shape(sample_shape), dtype=self.logits.dtype))
@@ -76,14 +74,11 @@ class _LogOfOdds(Bernoulli):
     """The logits of relaxed Bernoulli numbers."""
 
     has_rsample = True
+    sample = Distribution.sample
 
     def __init__(self, temperature: Tensor, probs: Any, logits: Any, validate_args: bool | None) -> None:
         super().__init__(probs, logits, validate_args)
         self.temperature = temperature
-
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        with ad.no_grad():
-            return self.rsample(sample_shape)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._shape(sample_shape)
