@@ -5,7 +5,6 @@ from nn.functional.activation import (
     celu_,
     elu,
     elu_,
-    gelu,
     glu,
     logsigmoid,
     mish,
@@ -50,6 +49,7 @@ from nn.functional.dropout import (
 )
 from nn.functional.embedding import embedding, embedding_bag
 from nn.functional.fold import fold, unfold
+from nn.functional.gelu import gelu
 from nn.functional.grid import affine_grid, grid_sample
 from nn.functional.interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from nn.functional.linear import linear
