@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import autodiff as ad
 from autodiff.as_torch.distributions.discrete import Bernoulli, Categorical, OneHotCategorical, clamped
 from autodiff.as_torch.distributions.distribution import Distribution
 from autodiff.as_torch.distributions.transformed import TransformedDistribution
-from autodiff.as_torch.distributions.transforms import ExpTransform, SigmoidTransform
+from autodiff.as_torch.distributions.transforms import ExpTransform, SigmoidTransform, Transform
 from autodiff.tensor import Tensor
 
 
@@ -50,7 +50,21 @@ class _LogOfShares(Categorical):
         return found
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class _Relaxed(TransformedDistribution):
+    """What the `transform` makes of relaxed `logarithms`."""
+
+    logarithms: ClassVar[Any]
+    transform: ClassVar[type[Transform]]
+
+    def __init__(
+        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(self.logarithms(_temperature(temperature), probs, logits, validate_args), self.transform())
+        base = self.base_dist
+        self.temperature, self.probs, self.logits = base.temperature, base.probs, base.logits
+
+
+class RelaxedOneHotCategorical(_Relaxed):
     """Shares of classes, the nearer to one-hot vectors the lower the temperature.
 
     Source: Maddison, Mnih and Teh, "The concrete distribution", 2017; Jang, Gu and Poole, "Categorical
@@ -62,12 +76,7 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     '1.0000'
     """
 
-    def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(_LogOfShares(_temperature(temperature), probs, logits, validate_args), ExpTransform())
-        base = self.base_dist
-        self.temperature, self.probs, self.logits = base.temperature, base.probs, base.logits
+    logarithms, transform = _LogOfShares, ExpTransform
 
 
 class _LogOfOdds(Bernoulli):
@@ -92,12 +101,7 @@ class _LogOfOdds(Bernoulli):
         return self.temperature.log() + difference - 2 * difference.exp().log1p()
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class RelaxedBernoulli(_Relaxed):
     """Numbers from 0 to 1, the nearer to one of these the lower the temperature; see `RelaxedOneHotCategorical`."""
 
-    def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(_LogOfOdds(_temperature(temperature), probs, logits, validate_args), SigmoidTransform())
-        base = self.base_dist
-        self.temperature, self.probs, self.logits = base.temperature, base.probs, base.logits
+    logarithms, transform = _LogOfOdds, SigmoidTransform
